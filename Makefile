@@ -1,0 +1,65 @@
+# OKMQ. `make run` serves, `make test` checks everything. Needs Python 3.11 or newer, with venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8080
+# Test processes at once.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
+
+.PHONY: run test test-sqlite test-postgres lint format lock docs clean
+
+run: $(VENV)/.run
+	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+
+# All parts run even when one fails, so that one run tells everything.
+test: $(VENV)/.dev
+	@failed=; \
+	for part in test-sqlite test-postgres lint; do \
+		echo "== $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
+
+test-sqlite: $(VENV)/.dev
+	OKMQ_TEST_DATABASE=sqlite $(PYTEST) $(ARGS)
+
+test-postgres: $(VENV)/.dev
+	OKMQ_TEST_DATABASE=postgresql $(PYTEST) $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.run
+	$(BIN)/python -m okmq_site.env > docs/settings.md
+
+# Newest versions that pyproject.toml allows, as names, versions and hashes only.
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --upgrade --constraint requirements.lock --group dev --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "OKMQ needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps say which lock file was installed last: nothing is installed while that stays the same.
+$(VENV)/.run: requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

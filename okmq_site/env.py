@@ -1,0 +1,260 @@
+"""Every setting OKMQ reads from its environment, in one table.
+
+``okmq_site.settings`` takes its values from here and from nowhere else, and ``docs/settings.md`` is
+printed from it (``make docs``), so a setting cannot exist without being documented.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError, validate
+
+Kind = Literal["str", "int", "bool", "list"]
+
+
+@dataclass(slots=True, frozen=True)
+class Setting:
+    """One environment variable. ``default`` None: computed when absent, as ``meaning`` tells.
+
+    ``low`` and ``high`` bound a number, both included; ``choices`` bounds a word.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    meaning: str
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    choices: tuple[str, ...] = ()
+    shown_default: str = ""
+
+    def validators(self) -> list[Callable[[Any], Any]]:
+        found: list[Callable[[Any], Any]] = []
+        if self.low is not None or self.high is not None:
+            found.append(validate.Range(min=self.low, max=self.high))
+        if self.choices:
+            found.append(validate.OneOf(self.choices))
+        return found
+
+    def expected(self) -> str:
+        """What a value must look like, in words for an operator."""
+        if self.choices:
+            return "expected one of " + ", ".join(self.choices)
+        if self.kind == "int":
+            return f"expected a whole number from {self.low} to {self.high}"
+        return "expected true or false" if self.kind == "bool" else "expected text"
+
+    def domain(self) -> str:
+        """Unit and bounds, or the words allowed, for the documentation."""
+        if self.kind == "int":
+            return f"{self.unit or 'number'}, {self.low} to {self.high}"
+        if self.kind == "bool":
+            return "`true` or `false`"
+        return ", ".join(f"`{choice}`" for choice in self.choices)
+
+    def default_text(self) -> str:
+        if self.shown_default:
+            return self.shown_default
+        return f"`{str(self.default).lower()}`" if self.kind == "bool" else f"`{self.default}`"
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        "HOST",
+        "str",
+        "127.0.0.1",
+        "Address `manage.py serve` listens on. `0.0.0.0` for every interface.",
+    ),
+    Setting(
+        "PORT", "int", 8080, "Port `manage.py serve` listens on. 0 takes any free one.", low=0, high=65535
+    ),
+    Setting(
+        "OKMQ_DATA_DIR",
+        "str",
+        "data",
+        "Folder of what the server keeps: the SQLite database and the generated secret key. "
+        "Created when missing.",
+        shown_default="`./data`",
+    ),
+    Setting(
+        "DATABASE_URL",
+        "str",
+        None,
+        "Database, as `sqlite:////path/to/file` or `postgresql://user:password@host:5432/name`.",
+        shown_default="SQLite file `okmq.sqlite3` in `OKMQ_DATA_DIR`",
+    ),
+    Setting(
+        "SECRET_KEY",
+        "str",
+        None,
+        "Signs console sessions and keys the hashes of API keys: **a new one makes every API key invalid**. "
+        "Every process and machine of one installation needs the same one.",
+        shown_default="generated once into `secret_key` in `OKMQ_DATA_DIR`, readable by its owner only",
+    ),
+    Setting("OKMQ_DEBUG", "bool", False, "Django's debug pages in the console. Never in production."),
+    Setting(
+        "OKMQ_ALLOWED_HOSTS",
+        "list",
+        ["*"],
+        "Host names the console answers to, separated by commas. The APIs do not look at the host name.",
+        shown_default="`*`",
+    ),
+    Setting(
+        "OKMQ_CSRF_TRUSTED_ORIGINS",
+        "list",
+        [],
+        "Origins the console accepts forms from when a proxy changes the host name, "
+        "such as `https://mq.example.com`, separated by commas.",
+        shown_default="none",
+    ),
+    Setting(
+        "OKMQ_SECURE",
+        "bool",
+        False,
+        "Set it when a proxy in front of OKMQ speaks TLS: console cookies only over HTTPS, redirect of the "
+        "console to HTTPS, HSTS. The proxy must set `X-Forwarded-Proto`, and replace one the client sent.",
+    ),
+    Setting(
+        "OKMQ_POLL_SECONDS",
+        "int",
+        20,
+        "How long a receive waits for a message before it answers with none.",
+        unit="seconds",
+        low=5,
+        high=55,
+    ),
+    Setting(
+        "OKMQ_MAX_REQUEST_BYTES",
+        "int",
+        32 * 1024 * 1024,
+        "Largest request body taken; larger ones are refused.",
+        unit="bytes",
+        low=16 * 1024 * 1024,
+        high=1024 * 1024 * 1024,
+    ),
+    Setting(
+        "OKMQ_THREADS",
+        "int",
+        640,
+        "Requests served at the same time by one web process, waiting receives included. "
+        "Threads are started when first needed.",
+        unit="threads",
+        low=4,
+        high=10_000,
+    ),
+    Setting(
+        "OKMQ_RESERVED_THREADS",
+        "int",
+        64,
+        "Threads of `OKMQ_THREADS` that waiting receives never take, so that publish and ack always find "
+        "one. A receive beyond that answers at once.",
+        unit="threads",
+        low=1,
+        high=10_000,
+    ),
+    Setting(
+        "OKMQ_PROCESSES",
+        "int",
+        None,
+        "Web processes. On SQLite leave it at 1: more work, but gain nothing.",
+        unit="processes",
+        low=1,
+        high=64,
+        shown_default="1 on SQLite, 2 on PostgreSQL",
+    ),
+    Setting(
+        "OKMQ_HOUSEKEEPING_SECONDS",
+        "int",
+        1,
+        "Pause between two rounds of the worker.",
+        unit="seconds",
+        low=1,
+        high=60,
+    ),
+    Setting(
+        "OKMQ_SWEEP_SECONDS",
+        "int",
+        15,
+        "Pause between two removals of expired messages. "
+        "Expired messages are never handed out; this decides how soon their space is free.",
+        unit="seconds",
+        low=1,
+        high=60,
+    ),
+    Setting(
+        "OKMQ_PG_POOL",
+        "int",
+        16,
+        "Most connections one process opens to PostgreSQL.",
+        unit="connections",
+        low=4,
+        high=500,
+    ),
+    Setting(
+        "OKMQ_PG_PREPARE",
+        "bool",
+        True,
+        "Prepared statements on PostgreSQL. Turn it off behind a pooler in transaction mode, "
+        "such as pgbouncer.",
+    ),
+    Setting(
+        "OKMQ_LOG_LEVEL",
+        "str",
+        "INFO",
+        "Least serious log lines written to standard error.",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
+)
+
+
+def read() -> dict[str, Any]:
+    """The value of every setting in ``TABLE``, from the process's environment.
+
+    A variable that is set but empty counts as absent, as ``PORT= make run`` means it.
+    Raises ``ImproperlyConfigured``, in one line that names the variable, for a value that will not do.
+    """
+    env = Env()
+    values = {setting.name: _value(env, setting) for setting in TABLE}
+    if values["OKMQ_RESERVED_THREADS"] >= values["OKMQ_THREADS"]:
+        raise ImproperlyConfigured("OKMQ_RESERVED_THREADS must be less than OKMQ_THREADS")
+    return values
+
+
+def _value(env: Env, setting: Setting) -> Any:
+    if not os.environ.get(setting.name, "").strip():
+        return setting.default
+    parse = getattr(env, setting.kind)
+    try:
+        value = parse(setting.name, validate=setting.validators())
+    except EnvError as error:
+        text = os.environ[setting.name]
+        raise ImproperlyConfigured(f"{setting.name}={text!r} will not do: {setting.expected()}") from error
+    return [item.strip() for item in value if item.strip()] if setting.kind == "list" else value
+
+
+def markdown() -> str:
+    """``docs/settings.md``."""
+    lines = [HEADING, "| setting | default | unit or values | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{s.name}` | {s.default_text()} | {s.domain()} | {s.meaning} |" for s in TABLE]
+    return "\n".join(lines) + "\n"
+
+
+HEADING = """\
+# Settings
+
+All settings are environment variables. They are read once, at the start; a value that will not do stops the
+start with one line that names it. An empty variable counts as absent. Truth values are `true` and `false`.
+
+This page is printed from the table in `okmq_site/env.py` by `make docs`; a test compares the two.
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,103 @@
+"""Error answers that no view gives: unknown routes, crashes, a database that is away, requests HTTP forbids.
+
+Each dialect documents its own error body. A dialect registers a *shape* for its path prefixes; every
+other path has OKMQ's, ``{"error": "..."}``. Only the console answers in HTML.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.views import defaults
+
+from queues.broker.errors import Unavailable
+
+Shape = Callable[[int, str], object]
+"""From HTTP status and message to what is sent as JSON."""
+
+logger = logging.getLogger("okmq.errors")
+
+RETRY_AFTER_SECONDS = "1"
+
+_shapes: dict[str, Shape] = {}
+
+
+def okmq_shape(status: int, message: str) -> object:
+    """OKMQ contract, section 2.4."""
+    return {"error": message}
+
+
+def register(prefixes: Iterable[str], shape: Shape) -> None:
+    """Use ``shape`` for every path that begins with one of ``prefixes``; the longest match decides."""
+    for prefix in prefixes:
+        _shapes[prefix] = shape
+
+
+def body(path: str, status: int, message: str) -> bytes:
+    """The JSON text of an error in the shape of ``path``'s dialect."""
+    matching = [prefix for prefix in _shapes if path.startswith(prefix)]
+    shape = _shapes[max(matching, key=len)] if matching else okmq_shape
+    return msgspec.json.encode(shape(status, message))
+
+
+def response(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(
+        body(path, status, message), status=status, content_type="application/json", headers=headers
+    )
+
+
+def is_console(path: str) -> bool:
+    """Whether ``path`` belongs to the console (HTML, sessions) and not to an API."""
+    return any(path.startswith(prefix) for prefix in settings.CONSOLE_PREFIXES) or path == "/admin"
+
+
+def for_exception(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer for an exception that left a view (or the URL resolver)."""
+    path = request.path_info
+    if isinstance(error, Http404):
+        return response(path, 404, "not found")
+    if isinstance(error, PermissionDenied):
+        return response(path, 403, "forbidden")
+    if isinstance(error, UnreadablePostError):
+        return response(path, 400, "the request's body could not be read")
+    if isinstance(error, (BadRequest, SuspiciousOperation, MultiPartParserError)):
+        return response(path, 400, "bad request")
+    if isinstance(error, (Unavailable, OperationalError, InterfaceError)):
+        logger.warning("%s %s: the database is not available: %s", request.method, path, error)
+        message = "the database is not available, try again"
+        return response(path, 503, message, {"Retry-After": RETRY_AFTER_SECONDS})
+    signals.got_request_exception.send(sender=None, request=request)
+    logger.error("%s %s failed", request.method, path, exc_info=error)
+    return response(path, 500, "internal server error")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_console(request.path_info):
+        return defaults.bad_request(request, exception)
+    return response(request.path_info, 400, "bad request")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_console(request.path_info):
+        return defaults.permission_denied(request, exception)
+    return response(request.path_info, 403, "forbidden")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_console(request.path_info):
+        return defaults.page_not_found(request, exception)
+    return response(request.path_info, 404, "not found")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if is_console(request.path_info):
+        return defaults.server_error(request)
+    return response(request.path_info, 500, "internal server error")

@@ -1,0 +1,72 @@
+"""What happens in a web process besides requests: its birth, its housekeeping thread, its end.
+
+The functions here are gunicorn's hooks (``gunicorn.conf.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+
+    from okmq_site.gunicorn_worker import Worker
+
+logger = logging.getLogger("okmq.process")
+
+OPEN_FILES = 65_536
+"""File descriptors wanted: one a connection, a few a thread. The usual soft limit is 1024."""
+
+keeps_house = True
+"""Whether web processes run the worker in a thread. ``serve --no-worker`` turns it off before they fork."""
+
+
+def raise_open_files_limit() -> None:
+    """Set the soft limit to what is wanted, or to as much as the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def when_ready(arbiter: Arbiter) -> None:
+    """The master listens. Addresses are asked from the sockets: the port may have been 0."""
+    addresses = ", ".join(
+        f"http://{_host_port(listener.sock.getsockname())}" for listener in arbiter.LISTENERS
+    )
+    print(f"OKMQ is listening on {addresses}  (stop with Ctrl-C)", flush=True)  # noqa: T201
+
+
+def _host_port(name: tuple[Any, ...]) -> str:
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def post_worker_init(worker: Worker) -> None:
+    """A web process begins, before its first request."""
+    _end_waits_on_stop(worker)
+    if keeps_house:
+        from queues.broker import housekeeping
+
+        housekeeping.start_thread()
+
+
+def _end_waits_on_stop(worker: Worker) -> None:
+    """On SIGTERM, have waiting receives answer at once; gunicorn then waits for requests in flight.
+
+    SIGINT comes from a Ctrl-C in the terminal, to the master as well: the master decides, and tells the
+    workers by SIGTERM.
+    """
+    from queues.broker import shutdown
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        shutdown.begin()
+        worker.handle_exit(signum, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.siginterrupt(signal.SIGTERM, False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

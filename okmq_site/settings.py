@@ -1,0 +1,160 @@
+"""Django's settings. What an operator may change comes from ``okmq_site.env``; the rest is decided here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from okmq_site import databases, env, secret
+
+values = env.read()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+OKMQ_DATA_DIR = Path(values["OKMQ_DATA_DIR"]).expanduser().resolve()
+
+HOST: str = values["HOST"]
+PORT: int = values["PORT"]
+DEBUG: bool = values["OKMQ_DEBUG"]
+ALLOWED_HOSTS: list[str] = values["OKMQ_ALLOWED_HOSTS"]
+CSRF_TRUSTED_ORIGINS: list[str] = values["OKMQ_CSRF_TRUSTED_ORIGINS"]
+SECRET_KEY: str = values["SECRET_KEY"] or secret.kept_in(OKMQ_DATA_DIR)
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": databases.settings_for(
+        values["DATABASE_URL"],
+        data_dir=OKMQ_DATA_DIR,
+        pool=values["OKMQ_PG_POOL"],
+        prepare=values["OKMQ_PG_PREPARE"],
+    )
+}
+ON_POSTGRESQL = DATABASES["default"]["ENGINE"] == databases.POSTGRESQL
+
+OKMQ_POLL_SECONDS: int = values["OKMQ_POLL_SECONDS"]
+OKMQ_MAX_REQUEST_BYTES: int = values["OKMQ_MAX_REQUEST_BYTES"]
+OKMQ_THREADS: int = values["OKMQ_THREADS"]
+OKMQ_RESERVED_THREADS: int = values["OKMQ_RESERVED_THREADS"]
+# Receivers that may wait at once; past that an empty queue is answered at once.
+OKMQ_MAX_PARKED = max(OKMQ_THREADS - OKMQ_RESERVED_THREADS, 0)
+OKMQ_PROCESSES: int = values["OKMQ_PROCESSES"] or (2 if ON_POSTGRESQL else 1)
+OKMQ_HOUSEKEEPING_SECONDS: int = values["OKMQ_HOUSEKEEPING_SECONDS"]
+OKMQ_SWEEP_SECONDS: int = values["OKMQ_SWEEP_SECONDS"]
+OKMQ_LOG_LEVEL: str = values["OKMQ_LOG_LEVEL"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "accounts",
+    "queues",
+]
+
+# The console's middleware. API paths do not pass it: see okmq_site/wsgi.py.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+CONSOLE_PREFIXES = ("/admin/", "/static/")
+
+ROOT_URLCONF = "okmq_site.urls"
+WSGI_APPLICATION = "okmq_site.wsgi.application"
+# The APIs accept one trailing slash in their routes; a redirect would lose a POST's body.
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+# The console's static files are served from where their packages keep them: nothing to collect first.
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# OKMQ_MAX_REQUEST_BYTES bounds request bodies (okmq_site/wsgi.py and the dialects), not Django.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+
+REST_FRAMEWORK: dict[str, Any] = {
+    # A dialect names its own authentication, parser and renderer; nothing is inherited by accident.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "OKMQ",
+    "DESCRIPTION": "Self-hosted message queues.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # What it could not describe says nothing about a deployment; `check --deploy` is to stay clean.
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+}
+
+SESSION_COOKIE_NAME = "okmq_session"
+CSRF_COOKIE_NAME = "okmq_csrf"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+if values["OKMQ_SECURE"]:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": OKMQ_LOG_LEVEL},
+    "loggers": {
+        # Django warns of every answer from 400 up: a client's mistake is no event in the server's log.
+        "django.request": {"level": "ERROR"},
+        # Its own handlers would print the line twice.
+        "django": {"handlers": [], "propagate": True},
+    },
+}

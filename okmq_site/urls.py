@@ -1,0 +1,20 @@
+"""Every dialect is mounted at the root; their paths do not collide."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from okmq_site import health
+
+urlpatterns = [
+    path("", include("queues.api.okmq.urls")),
+    path("live", health.live),
+    path("ready", health.ready),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "okmq_site.errors.bad_request"
+handler403 = "okmq_site.errors.permission_denied"
+handler404 = "okmq_site.errors.page_not_found"
+handler500 = "okmq_site.errors.server_error"

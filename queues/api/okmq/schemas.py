@@ -1,0 +1,242 @@
+"""OKMQ's hot bodies: messages and acknowledgements in, messages out (contract sections 4 to 5).
+
+Decoded by msgspec into Structs; a message's body stays the JSON text it was sent as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw, Struct
+
+from queues.api import strict_json
+from queues.api.names import can_be_stored
+from queues.api.problems import BadRequest, TooLarge
+from queues.api.times import format_time, parse_time
+from queues.broker.types import (
+    Ack,
+    Encoding,
+    MessageView,
+    Micros,
+    Nack,
+    NewMessage,
+    Received,
+    Settlement,
+    State,
+)
+
+MAX_ITEMS = 100
+MAX_BODY_BYTES = 1_048_576
+ID_LENGTH = 50
+TAG_LENGTH = 50
+_QUOTE, _BACKSLASH = ord('"'), b"\\"
+_WHITE_SPACE = (b" ", b"\n", b"\t", b"\r")
+
+
+class EnqueueItem(Struct, gc=False):
+    id: str
+    body: Raw
+    delivery_time: str | None = None
+    tag: str | None = None
+
+
+class AckItem(Struct, gc=False):
+    id: str
+    ack: bool
+    delivery_time: str | None = None
+    delete: bool | None = None
+
+
+class ListedIds(Struct):
+    ids: list[str]
+
+
+class MaybeListedIds(Struct):
+    ids: list[str] | None = None
+
+
+class ReceivedOut(Struct, gc=False, omit_defaults=True):
+    """``DequeueMessage``. What is absent is left out, never null (section 2.4)."""
+
+    id: str
+    body: Raw
+    delivery_time: str
+    delivery_attempt: int
+    locked_until: str | None = None
+    tag: str = ""
+
+
+class MessageOut(Struct, omit_defaults=True):
+    """``Message``."""
+
+    id: str
+    body: Raw
+    auto_ack: bool
+    created: str
+    updated: str
+    delivery_attempt: int
+    delivery_time: str
+    lock_duration: int
+    max_delivery_attempts: int
+    acked: str | None = None
+    locked_until: str | None = None
+    ttl: str | None = None
+    tag: str = ""
+
+
+_enqueue_items = msgspec.json.Decoder(list[EnqueueItem])
+_ack_items = msgspec.json.Decoder(list[AckItem])
+_listed_ids = msgspec.json.Decoder(ListedIds)
+_maybe_listed_ids = msgspec.json.Decoder(MaybeListedIds)
+_encoder = msgspec.json.Encoder()
+
+
+def read_messages(content: bytes) -> list[NewMessage]:
+    """The messages of an enqueue or publish. ``TooLarge`` only when nothing else is wrong."""
+    items = strict_json.decode_as(_enqueue_items, content)
+    _check_length(items, "request body")
+    messages = [_new_message(item, at) for at, item in enumerate(items)]
+    for at, message in enumerate(messages):
+        if message.size > MAX_BODY_BYTES:
+            raise TooLarge(f"[{at}].body: must be at most {MAX_BODY_BYTES} bytes, is {message.size}")
+    return messages
+
+
+def read_settlements(content: bytes) -> list[Settlement]:
+    """The acks and nacks of one call. Any id is legal, most match nothing (section 2.6)."""
+    items = strict_json.decode_lookup(_ack_items, content)
+    _check_length(items, "request body")
+    settlements = [_settlement(item, at) for at, item in enumerate(items)]
+    return [settlement for settlement in settlements if can_be_stored(settlement.public_id)]
+
+
+def read_ids(content: bytes) -> list[str]:
+    """``{"ids": [...]}``; ids that can match nothing are dropped."""
+    return _usable_ids(strict_json.decode_lookup(_listed_ids, content).ids)
+
+
+def read_optional_ids(content: bytes) -> list[str] | None:
+    """None when there is no body or no ``ids`` in it; an empty list is a list."""
+    if not content:
+        return None
+    ids = strict_json.decode_lookup(_maybe_listed_ids, content).ids
+    return None if ids is None else _usable_ids(ids)
+
+
+def received_json(messages: Iterable[Received]) -> list[ReceivedOut]:
+    return [
+        ReceivedOut(
+            message.public_id,
+            _body_json(message.body, message.encoding),
+            format_time(message.deliver_at),
+            message.attempt,
+            _time_or_none(message.lease_until),
+            message.tag,
+        )
+        for message in messages
+    ]
+
+
+def peeked_json(messages: Iterable[MessageView]) -> list[ReceivedOut]:
+    return [
+        ReceivedOut(
+            message.public_id,
+            _body_json(message.body, message.encoding),
+            format_time(message.deliver_at),
+            message.attempts,
+            _locked_until(message),
+            message.tag,
+        )
+        for message in messages
+    ]
+
+
+def message_json(message: MessageView) -> MessageOut:
+    return MessageOut(
+        id=message.public_id,
+        body=_body_json(message.body, message.encoding),
+        auto_ack=message.settings.auto_ack,
+        created=format_time(message.created_at),
+        updated=format_time(message.updated_at),
+        delivery_attempt=message.attempts,
+        delivery_time=format_time(message.deliver_at),
+        lock_duration=whole_seconds(message.settings.lease_seconds),
+        max_delivery_attempts=message.settings.max_attempts,
+        acked=_time_or_none(message.acked_at),
+        locked_until=_locked_until(message),
+        ttl=_time_or_none(message.expires_at),
+        tag=message.tag,
+    )
+
+
+def whole_seconds(seconds: float) -> int:
+    """Other dialects know fractions of seconds, OKMQ does not: rounded up."""
+    return -int(-seconds // 1)
+
+
+def _new_message(item: EnqueueItem, at: int) -> NewMessage:
+    if not 1 <= len(item.id) <= ID_LENGTH:
+        raise BadRequest(f"[{at}].id: must be 1 to {ID_LENGTH} characters")
+    tag = item.tag or ""
+    if len(tag) > TAG_LENGTH:
+        raise BadRequest(f"[{at}].tag: must be at most {TAG_LENGTH} characters")
+    if "\0" in item.id:
+        raise BadRequest(f"[{at}].id: must not contain NUL")
+    if "\0" in tag:
+        raise BadRequest(f"[{at}].tag: must not contain NUL")
+    deliver_at = None if item.delivery_time is None else _time(item.delivery_time, at)
+    body, size = _body(bytes(item.body))
+    return NewMessage(body, size, Encoding.JSON, item.id, tag, deliver_at=deliver_at)
+
+
+def _settlement(item: AckItem, at: int) -> Settlement:
+    deliver_at = None if item.delivery_time is None else _time(item.delivery_time, at)
+    return Ack(item.id, item.delete) if item.ack else Nack(item.id, deliver_at)
+
+
+def _time(text: str, at: int) -> Micros:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise BadRequest(f"[{at}].delivery_time: {error}") from None
+
+
+def _body(raw: bytes) -> tuple[str, int]:
+    """A body's text as it will be stored, and its size as limits and quotas count it (section 4.1).
+
+    The text is what was sent, unless only white space puts it over the limit.
+    """
+    if raw[0] == _QUOTE:
+        size = len(raw) - 2 if _BACKSLASH not in raw else len(msgspec.json.decode(raw).encode())
+    elif any(space in raw for space in _WHITE_SPACE):
+        compact = strict_json.compact(raw)
+        size = len(compact)
+        if size <= MAX_BODY_BYTES < len(raw):
+            raw = compact
+    else:
+        size = len(raw)
+    return raw.decode(), size
+
+
+def _body_json(body: str, encoding: Encoding) -> Raw:
+    """What another dialect published as text or bytes is a string here."""
+    return Raw(body) if encoding is Encoding.JSON else Raw(_encoder.encode(body))
+
+
+def _check_length(items: list[EnqueueItem] | list[AckItem] | list[str], name: str) -> None:
+    if len(items) > MAX_ITEMS:
+        raise BadRequest(f"{name}: must hold at most {MAX_ITEMS} items")
+
+
+def _usable_ids(ids: list[str]) -> list[str]:
+    _check_length(ids, "ids")
+    return [text for text in ids if can_be_stored(text)]
+
+
+def _locked_until(message: MessageView) -> str | None:
+    return _time_or_none(message.lease_until) if message.state is State.PROCESSING else None
+
+
+def _time_or_none(micros: Micros | None) -> str | None:
+    return None if micros is None else format_time(micros)

@@ -1,0 +1,41 @@
+"""OKMQ's routes. Each also answers with one trailing slash, without a redirect (contract section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, path, register_converter
+
+from queues.api.names import RestOfPath
+from queues.api.okmq.views import MessageViewSet, QueueViewSet, TopicViewSet
+
+register_converter(RestOfPath, "rest")
+
+
+def _both(route: str, view: Any) -> Iterator[URLPattern]:
+    yield path(route, view)
+    yield path(route + "/", view)
+
+
+# The hot routes first: the resolver tries them in order.
+urlpatterns = [
+    *_both(
+        "queues/<str:queue>/messages",
+        MessageViewSet.as_view({"get": "receive", "post": "enqueue", "delete": "delete_many"}),
+    ),
+    *_both("queues/<str:queue>/ack", MessageViewSet.as_view({"post": "ack"})),
+    *_both("topics/<str:topic>/messages", TopicViewSet.as_view({"post": "publish"})),
+    # An id may contain slashes; the view deals with one trailing slash.
+    path(
+        "queues/<str:queue>/messages/<rest:message_id>",
+        MessageViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
+    *_both("queues/<str:queue>/resetfailed", MessageViewSet.as_view({"post": "reset_failed"})),
+    *_both("queues/<str:queue>/stats", QueueViewSet.as_view({"get": "stats"})),
+    *_both(
+        "queues/<str:queue>",
+        QueueViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    *_both("queues", QueueViewSet.as_view({"get": "list", "post": "create"})),
+]

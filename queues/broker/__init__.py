@@ -1,0 +1,81 @@
+"""The engine: what a queue does, in dialect-free terms. The only code that changes a message.
+
+Dialects call the functions below and translate. They may be called from any thread, must not be called
+inside a database transaction of the caller's, and raise ``queues.broker.errors``.
+
+    create_queue(account_id, name, *, settings, topics=(), kind="worker") -> QueueInfo   QueueExists
+    get_queue(account_id, name) -> QueueInfo                                             QueueNotFound
+    list_queues(account_id) -> list[QueueInfo]                     in order of creation
+    update_queue(account_id, name, *, settings=None, topics=None) -> QueueInfo           QueueNotFound
+        settings: a function of the old QueueSettings giving the new ones, applied atomically
+    delete_queue(account_id, name) -> None                                               QueueNotFound
+    pause_queue / resume_queue(account_id, name) -> QueueInfo                            QueueNotFound
+
+    publish(account_id, queue, messages) -> list[Published]                              QueueNotFound
+    publish_topic(account_id, topic, messages) -> None                                   TopicNotFound
+    receive(account_id, queue, *, limit=1, tag="", wait_seconds=0, auto_ack=False,
+            lease_seconds=None, consumer="", gone=None) -> list[Received]                QueueNotFound
+        gone: called before a parked receiver claims; True = its client hung up, hand out nothing
+    settle(account_id, queue, settlements) -> list[Outcome]                              QueueNotFound
+
+    get_message(account_id, queue, public_id) -> MessageView           QueueNotFound, MessageNotFound
+    peek(account_id, queue, *, state=None, tag="", limit=10, skip=0) -> list[MessageView]  QueueNotFound
+    stats(account_id, queue, *, tag="") -> QueueStats                                    QueueNotFound
+    delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
+    replay(account_id, queue, *, ids=None, tag="") -> int       dead -> pending          QueueNotFound
+
+Any of them may raise Unavailable.
+"""
+
+from queues.broker import neighbours  # noqa: F401  (tells and hears other processes)
+from queues.broker.browse import get_message, peek, stats
+from queues.broker.bulk import delete_messages, replay
+from queues.broker.errors import (
+    BrokerError,
+    MessageNotFound,
+    QueueExists,
+    QueueNotFound,
+    QuotaExceeded,
+    ShuttingDown,
+    TopicNotFound,
+    Unavailable,
+)
+from queues.broker.publish import publish, publish_topic
+from queues.broker.queues import (
+    create_queue,
+    delete_queue,
+    get_queue,
+    list_queues,
+    pause_queue,
+    resume_queue,
+    update_queue,
+)
+from queues.broker.receive import receive
+from queues.broker.settle import settle
+
+__all__ = [
+    "BrokerError",
+    "MessageNotFound",
+    "QueueExists",
+    "QueueNotFound",
+    "QuotaExceeded",
+    "ShuttingDown",
+    "TopicNotFound",
+    "Unavailable",
+    "create_queue",
+    "delete_messages",
+    "delete_queue",
+    "get_message",
+    "get_queue",
+    "list_queues",
+    "pause_queue",
+    "peek",
+    "publish",
+    "publish_topic",
+    "receive",
+    "replay",
+    "resume_queue",
+    "settle",
+    "stats",
+    "update_queue",
+]

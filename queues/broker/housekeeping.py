@@ -1,0 +1,76 @@
+"""Keeping the tables small: what is due, over, or left of deleted queues.
+
+Any number of processes may run this; one at a time does the work (``Duty``), and doing it twice does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db.models import Q
+
+from accounts import services
+from queues.broker import due, queues
+from queues.broker.errors import BrokerError, ShuttingDown
+from queues.broker.lanes import Transaction, in_transaction
+from queues.fields import to_datetime
+from queues.models import Duty
+
+log = logging.getLogger("okmq.housekeeping")
+
+CHUNK = 1_000
+HELD_FOR = timedelta(seconds=15)
+NAME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+def start_thread() -> threading.Thread:
+    """Keep house in the background of this process until it ends."""
+    thread = threading.Thread(target=run, args=(threading.Event(),), name="okmq-housekeeping", daemon=True)
+    thread.start()
+    return thread
+
+
+def run(stop: threading.Event) -> None:
+    """Keep house until ``stop`` is set. Survives a database that is away for a while."""
+    next_sweep = 0.0
+    while not stop.is_set():
+        try:
+            if in_transaction(hold_duty):
+                sweeping = time.monotonic() >= next_sweep
+                _tidy(stop, sweeping=sweeping)
+                if sweeping:
+                    next_sweep = time.monotonic() + settings.OKMQ_SWEEP_SECONDS
+            services.flush_last_used()
+        except ShuttingDown:
+            return
+        except BrokerError as error:
+            log.warning("housekeeping waits: %s", error)
+        except Exception:
+            log.exception("housekeeping failed")
+        stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS)
+
+
+def hold_duty(tx: Transaction, holder: str = NAME, name: str = "housekeeping") -> bool:
+    """Take or keep the duty; False while another process holds it."""
+    now = to_datetime(tx.now)
+    Duty.objects.get_or_create(name=name, defaults={"holder": "", "until": now})
+    free = Duty.objects.filter(Q(holder=holder) | Q(until__lte=now), name=name)
+    return free.update(holder=holder, until=now + HELD_FOR) == 1
+
+
+def _tidy(stop: threading.Event, *, sweeping: bool) -> None:
+    for queue_id in in_transaction(due.queues_due):
+        while not stop.is_set() and in_transaction(partial(due.promote, queue_id=queue_id)) >= CHUNK:
+            pass
+    if sweeping:
+        while not stop.is_set() and in_transaction(lambda tx: due.sweep(tx, CHUNK)) == CHUNK:
+            pass
+    while not stop.is_set() and in_transaction(lambda tx: queues.purge_deleted(tx, CHUNK)):
+        pass

@@ -1,0 +1,247 @@
+"""Group commit: concurrent calls become one transaction.
+
+A caller hands its operation to a lane and waits. The lane's thread takes everything that has gathered while
+it was busy, runs it in one transaction, and lets the callers go after the commit: one fsync for all. With
+nothing else going on an operation starts at once, so merging never adds waiting of its own.
+
+SQLite has one lane, since it has one writer. PostgreSQL has one for each kind of work, so that publishing,
+receiving and settling overlap; operations of one kind still meet in one lane and merge.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from django.db import connection as django_connection
+from django.db import transaction
+
+from queues.broker import clock, sql
+from queues.broker.counters import Tally
+from queues.broker.db import ERRORS, Connection, unavailable
+from queues.broker.errors import BrokerError, ShuttingDown
+from queues.broker.types import Micros
+from queues.broker.wakes import Wakes
+
+log = logging.getLogger("okmq.broker")
+
+MAX_WEIGHT = 2_000
+"""Messages merged into one transaction at the most: bounds how long one commit can take."""
+
+CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+RETRIES = 4
+
+
+class Transaction:
+    """One open transaction: its connection, its instant, what it counted and whom it will wake."""
+
+    def __init__(self, db: Connection, shard: int) -> None:
+        self.db = db
+        self.now: Micros = clock.now()
+        self.tally = Tally(shard)
+        self.wakes = Wakes()
+
+
+class Failure:
+    """A transaction the database did not take. ``may_retry``: it was certainly rolled back (an error that
+    came while committing may have come after the fact)."""
+
+    def __init__(self, error: BaseException, *, may_retry: bool) -> None:
+        self.error = error
+        self.conflict = isinstance(error, CONFLICTS)
+        self.unavailable = None if self.conflict else unavailable(error)
+        self.may_retry = may_retry
+
+
+class Operation:
+    """A call on its way through a lane. ``run`` gets the transaction and all operations of its kind that
+    travel together; it sets each one's ``result`` or ``error``. ``weight``: messages it touches."""
+
+    __slots__ = ("_done", "error", "result", "weight")
+
+    def __init__(self, weight: int = 1) -> None:
+        self.weight = weight
+        self.result: Any = None
+        self.error: BaseException | None = None
+        # A lock used as a one-shot event: an Event would cost a condition, a lock and a list more.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def finish(self) -> None:
+        self._done.release()
+
+    def wait(self) -> None:
+        self._done.acquire()
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Any]) -> None:
+        raise NotImplementedError
+
+
+class Call(Operation):
+    """Any other piece of work that needs a transaction of the engine."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[Transaction], Any]) -> None:
+        super().__init__(weight=MAX_WEIGHT)
+        self.function = function
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Call]) -> None:
+        for operation in operations:
+            operation.result = operation.function(tx)
+
+
+class Lane:
+    """One database thread and those waiting for it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._pending: list[Operation] = []
+        self._gathered = threading.Condition(threading.Lock())
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=f"okmq-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, operation: Operation) -> Any:
+        """Run ``operation`` and return its result, or raise its error. Returns only after the commit."""
+        with self._gathered:
+            if self._closed:
+                raise ShuttingDown("the server is stopping")
+            self._pending.append(operation)
+            if len(self._pending) == 1:
+                self._gathered.notify()
+        operation.wait()
+        if operation.error is not None:
+            raise operation.error
+        return operation.result
+
+    def close(self) -> None:
+        """Finish what was handed in and end the thread."""
+        with self._gathered:
+            self._closed = True
+            self._gathered.notify()
+        self._thread.join()
+
+    def _take(self) -> list[Operation]:
+        """What has gathered, oldest first, up to MAX_WEIGHT messages; empty when the lane is closed."""
+        with self._gathered:
+            while not self._pending and not self._closed:
+                self._gathered.wait()
+            weight = 0
+            for count, operation in enumerate(self._pending):
+                weight += operation.weight
+                if weight > MAX_WEIGHT and count:
+                    batch, self._pending = self._pending[:count], self._pending[count:]
+                    return batch
+            batch, self._pending = self._pending, []
+            return batch
+
+    def _work(self) -> None:
+        db = Connection(tuned=True)
+        shard = random.randrange(32_000) if db.postgresql else 0
+        while batch := self._take():
+            try:
+                self._commit_all(db, shard, batch)
+            except BaseException as error:  # a lane must outlive whatever its work raises
+                log.exception("lane %s failed", self.name)
+                for operation in batch:
+                    operation.error = operation.error or error
+            for operation in batch:
+                operation.finish()
+        db.discard()
+
+    def _commit_all(self, db: Connection, shard: int, batch: list[Operation]) -> None:
+        """One transaction for the batch. If the connection was gone, once more on a new one; if the
+        database refuses the work itself, a transaction for each operation, so that only the one at fault
+        fails. Only what was certainly rolled back is tried again."""
+        failure = self._commit(db, shard, batch)
+        if failure is not None and failure.may_retry and failure.unavailable and db.postgresql:
+            failure = self._commit(db, shard, batch)
+        if failure is None:
+            return
+        if failure.unavailable or not failure.may_retry:
+            for operation in batch:
+                operation.error = failure.unavailable or failure.error
+            return
+        for operation in batch:
+            self._commit_alone(db, shard, operation)
+
+    def _commit_alone(self, db: Connection, shard: int, operation: Operation) -> None:
+        failure = self._commit(db, shard, [operation])
+        tries = 0
+        while failure is not None and failure.conflict and tries < RETRIES:
+            failure = self._commit(db, shard, [operation])
+            tries += 1
+        if failure is not None:
+            operation.error = failure.unavailable or failure.error
+
+    def _commit(self, db: Connection, shard: int, batch: list[Operation]) -> Failure | None:
+        """Run the batch in one transaction. Returns what went wrong, if the database did not take it."""
+        by_kind: dict[type[Operation], list[Operation]] = {}
+        for operation in batch:
+            operation.result = operation.error = None
+            by_kind.setdefault(type(operation), []).append(operation)
+        committing = False
+        try:
+            with transaction.atomic():
+                tx = Transaction(db, shard)
+                for kind, operations in by_kind.items():
+                    kind.run(tx, operations)
+                for queue_id, changes in tx.tally.changes():
+                    db.run(sql.ADD_TO_COUNTER, queue=queue_id, shard=shard, **changes)
+                committing = True
+        except BrokerError as error:
+            # Raised past the operation's own handling: a Call's refusal, which travels alone.
+            for operation in batch:
+                operation.error = error
+            return None
+        except ERRORS as error:
+            failure = Failure(error, may_retry=not committing)
+            if failure.unavailable:
+                db.discard()
+            return failure
+        tx.wakes.send()
+        return None
+
+
+class Lanes:
+    """The process's lanes, made on first use: after any fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._lanes: dict[str, Lane] = {}
+
+    def of(self, kind: str) -> Lane:
+        """The lane for ``publish``, ``receive``, ``settle`` or ``bulk`` work."""
+        name = kind if django_connection.vendor == "postgresql" else "writer"
+        lane = self._lanes.get(name)
+        if lane is not None and self._pid == os.getpid():
+            return lane
+        with self._lock:
+            if self._pid != os.getpid():
+                self._lanes, self._pid = {}, os.getpid()
+            if name not in self._lanes:
+                self._lanes[name] = Lane(name)
+            return self._lanes[name]
+
+    def close(self) -> None:
+        with self._lock:
+            lanes, self._lanes = list(self._lanes.values()), {}
+        for lane in lanes:
+            lane.close()
+
+
+LANES = Lanes()
+
+
+def in_transaction(function: Callable[[Transaction], Any]) -> Any:
+    """Run ``function`` in a transaction of the bulk lane and return what it returns."""
+    return LANES.of("bulk").submit(Call(function))

@@ -1,0 +1,205 @@
+"""Waking receivers parked in other processes.
+
+PostgreSQL: what changed is gathered and told by NOTIFY from a connection of its own, at most twenty times a
+second and never from inside a writing transaction, whose commit it would serialise with all others. SQLite
+has no such call; there the writer's connection is asked whether another one has written.
+
+Both are only hints. A hint that is lost costs a few seconds: every parked queue is looked at again from time
+to time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from queues.broker import clock, sql
+from queues.broker.errors import BrokerError
+from queues.broker.lanes import LANES, Operation, Transaction
+from queues.broker.wakes import EVERYONE, HUB, Signal
+
+log = logging.getLogger("okmq.neighbours")
+
+CHANNEL = "okmq_ready"
+NOTIFY_EVERY_SECONDS = 0.05
+LOOK_EVERY_SECONDS = 0.05
+FALLBACK_SECONDS = 5.0
+MAX_QUEUES_NAMED = 250
+"""A NOTIFY carries at most 8,000 bytes; with more queues than this it says that all changed."""
+
+ORIGIN = secrets.token_hex(4)
+
+
+def _connect() -> psycopg.Connection[Any]:
+    """A connection outside the pool, which is for requests. Same server, same options."""
+    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    wanted = {k: v for k, v in parameters.items() if k not in ("pool", "cursor_factory", "context")}
+    return psycopg.connect(**wanted, autocommit=True)
+
+
+class Notifier(threading.Thread):
+    """Tells other processes what this one made ready."""
+
+    def __init__(self) -> None:
+        super().__init__(name="okmq-notify", daemon=True)
+        self._changed: Signal = {}
+        self._gathered = threading.Condition()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def tell(self, signal: Signal) -> None:
+        with self._gathered:
+            for queue_id, count in signal.items():
+                known = self._changed.get(queue_id)
+                everyone = EVERYONE in (known, count)
+                self._changed[queue_id] = EVERYONE if everyone else (known or 0) + count
+            self._gathered.notify()
+
+    def run(self) -> None:
+        while True:
+            with self._gathered:
+                while not self._changed:
+                    self._gathered.wait()
+                changed, self._changed = self._changed, {}
+            try:
+                self._send(changed)
+            except psycopg.Error as error:
+                # Receivers elsewhere find these messages at their next slow look.
+                log.warning("cannot notify other processes: %s", error)
+                self._connection = None
+            time.sleep(NOTIFY_EVERY_SECONDS)
+
+    def _send(self, changed: Signal) -> None:
+        named = changed if len(changed) <= MAX_QUEUES_NAMED else {0: EVERYONE}
+        payload = " ".join([ORIGIN, *(f"{queue_id}:{count}" for queue_id, count in named.items())])
+        if self._connection is None:
+            self._connection = _connect()
+        self._connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+
+
+class Listener(threading.Thread):
+    """Hears what other processes made ready; also keeps the clock in step with the database's."""
+
+    def __init__(self) -> None:
+        super().__init__(name="okmq-listen", daemon=True)
+
+    def run(self) -> None:
+        while not HUB.closing:
+            try:
+                self._listen()
+            except (psycopg.Error, OSError) as error:
+                log.warning("cannot hear other processes: %s", error)
+                time.sleep(1)
+                look_again()
+
+    def _listen(self) -> None:
+        with _connect() as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            look_again()
+            while not HUB.closing:
+                for notification in connection.notifies(timeout=FALLBACK_SECONDS):
+                    hear(notification.payload)
+                look_again()
+                before = time.time_ns() // 1000
+                row = connection.execute(clock.DATABASE_TIME).fetchone()
+                assert row is not None
+                clock.set_from_database((before + time.time_ns() // 1000) // 2, row[0])
+
+
+def hear(payload: str) -> None:
+    origin, *changes = payload.split(" ")
+    if origin == ORIGIN:
+        return
+    for change in changes:
+        queue_id, _, count = change.partition(":")
+        if queue_id == "0":
+            look_again()
+        elif int(count) == EVERYONE:
+            HUB.wake_everyone(int(queue_id))
+        else:
+            HUB.signal(int(queue_id), int(count))
+
+
+def look_again() -> None:
+    """Send one receiver of every parked queue to look; if it finds plenty, it calls the next."""
+    for queue_id in HUB.queues():
+        HUB.signal(queue_id)
+
+
+class Watcher(threading.Thread):
+    """SQLite: notices that another connection has written, while somebody is parked here."""
+
+    def __init__(self) -> None:
+        super().__init__(name="okmq-watch", daemon=True)
+
+    def run(self) -> None:
+        seen = None
+        while not HUB.closing:
+            time.sleep(LOOK_EVERY_SECONDS)
+            if not HUB.parked:
+                continue
+            try:
+                version = LANES.of("receive").submit(ForeignWrites())
+            except BrokerError:
+                continue
+            if seen is not None and version != seen:
+                look_again()
+            seen = version
+
+
+class ForeignWrites(Operation):
+    """A number that changes when any connection but the writer's own has written."""
+
+    __slots__ = ()
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[ForeignWrites]) -> None:
+        version = tx.db.rows(sql.DATA_VERSION)[0][0]
+        for operation in operations:
+            operation.result = version
+
+
+class _Neighbours:
+    """Starts the threads this process needs, once, when first needed: after any fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._hearing = False
+        self._notifier: Notifier | None = None
+
+    def _fresh(self) -> None:
+        if self._pid != os.getpid():
+            self._pid, self._hearing, self._notifier = os.getpid(), False, None
+
+    def tell(self, signal: Signal) -> None:
+        if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+            return
+        if self._notifier is None or self._pid != os.getpid():
+            with self._lock:
+                self._fresh()
+                if self._notifier is None:
+                    self._notifier = Notifier()
+                    self._notifier.start()
+        self._notifier.tell(signal)
+
+    def listen(self) -> None:
+        if self._hearing and self._pid == os.getpid():
+            return
+        with self._lock:
+            self._fresh()
+            if not self._hearing:
+                self._hearing = True
+                on_postgresql = connections[DEFAULT_DB_ALIAS].vendor == "postgresql"
+                (Listener() if on_postgresql else Watcher()).start()
+
+
+NEIGHBOURS = _Neighbours()
+HUB.on_change = NEIGHBOURS.tell
+HUB.on_park = NEIGHBOURS.listen

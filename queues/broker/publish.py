@@ -1,0 +1,189 @@
+"""Putting messages into queues."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from queues.broker import due, ids, names, partition_keys, settings_versions, sql
+from queues.broker.clock import micros
+from queues.broker.errors import QueueNotFound, TopicNotFound
+from queues.broker.lanes import LANES, Operation
+from queues.broker.types import NewMessage, Published, QueueSettings
+from queues.models import PULL_LANE, DeliveryState
+
+if TYPE_CHECKING:
+    from queues.broker.db import Row
+    from queues.broker.lanes import Transaction
+
+SCHEDULED, READY, BLOCKED = (
+    int(state) for state in (DeliveryState.SCHEDULED, DeliveryState.READY, DeliveryState.BLOCKED)
+)
+
+
+def publish(account_id: int, queue: str, messages: Sequence[NewMessage]) -> list[Published]:
+    """Store ``messages`` in order, all or none. An id that is stored already, in whatever state, is left as
+    it is and answered as a duplicate. Returns after the commit. Raises QueueNotFound, Unavailable."""
+    operation = Publish(account_id, messages, queue=queue)
+    result: list[Published] = LANES.of("publish").submit(operation)
+    return result
+
+
+def publish_topic(account_id: int, topic: str, messages: Sequence[NewMessage]) -> None:
+    """Store an own copy of ``messages`` in every queue of the account that subscribes to ``topic``, in one
+    transaction. Raises TopicNotFound when no queue does, Unavailable."""
+    LANES.of("publish").submit(Publish(account_id, messages, topic=topic))
+
+
+class Publish(Operation):
+    __slots__ = ("account_id", "messages", "queue", "topic")
+
+    def __init__(
+        self, account_id: int, messages: Sequence[NewMessage], *, queue: str = "", topic: str = ""
+    ) -> None:
+        super().__init__(weight=max(len(messages), 1))
+        self.account_id = account_id
+        self.messages = messages
+        self.queue = queue
+        self.topic = topic
+
+    @property
+    def target(self) -> tuple[int, str]:
+        """Account and what was named. A topic may share its name with a queue: NUL, which no name has,
+        keeps the two apart."""
+        return self.account_id, f"\0{self.topic}" if self.topic else self.queue
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Publish]) -> None:
+        queues, subscribers = _lock_targets(tx, operations)
+        by_queue: dict[int, list[Publish]] = defaultdict(list)
+        for operation in operations:
+            targets = subscribers.get(operation.target, [])
+            targets = [queue_id for queue_id in targets if queue_id in queues]
+            if not targets:
+                missing = TopicNotFound if operation.topic else QueueNotFound
+                operation.error = missing(operation.topic or operation.queue)
+            for queue_id in targets:
+                by_queue[queue_id].append(operation)
+        for queue_id in sorted(by_queue):
+            _append(tx, queue_id, *queues[queue_id], by_queue[queue_id])
+
+
+Targets = dict[tuple[int, str], list[int]]
+
+
+def _lock_targets(tx: Transaction, operations: list[Publish]) -> tuple[dict[int, tuple[int, int]], Targets]:
+    """Lock every queue the operations publish to, in id order. Returns {queue id: (next offset, settings)}
+    and which queues each (account, topic or queue name) means."""
+    direct = {(o.account_id, o.queue) for o in operations if not o.topic and names.storable(o.queue)}
+    topics = {(o.account_id, o.topic) for o in operations if o.topic and names.storable(o.topic)}
+    targets: Targets = defaultdict(list)
+    if topics:
+        for account_id, topic, queue_id in tx.db.rows(
+            sql.QUEUE_IDS_BY_TOPIC, accounts=_accounts(topics), topics=_texts(topics)
+        ):
+            targets[account_id, f"\0{topic}"].append(queue_id)
+        for queue_id, account_id, name in tx.db.rows(
+            sql.QUEUE_IDS_BY_NAME, accounts=_accounts(direct), names=_texts(direct)
+        ):
+            targets[account_id, name].append(queue_id)
+        wanted = sorted({queue_id for found in targets.values() for queue_id in found})
+        rows = tx.db.rows(sql.QUEUES_BY_ID, ids=wanted)
+    else:
+        rows = tx.db.rows(sql.QUEUES_BY_NAME, accounts=_accounts(direct), names=_texts(direct))
+        for queue_id, account_id, name, _, _ in rows:
+            targets[account_id, name].append(queue_id)
+    return {row[0]: (row[3], row[4]) for row in rows}, targets
+
+
+def _accounts(pairs: set[tuple[int, str]]) -> list[int]:
+    return sorted({account_id for account_id, _ in pairs})
+
+
+def _texts(pairs: set[tuple[int, str]]) -> list[str]:
+    return sorted({text for _, text in pairs})
+
+
+def _append(
+    tx: Transaction, queue_id: int, next_offset: int, version: int, operations: list[Publish]
+) -> None:
+    """Write what the operations bring to one locked queue."""
+    settings = settings_versions.load(tx.db, [version])[version]
+    stored = _stored(tx, queue_id, operations)
+    messages: list[Row] = []
+    deliveries: list[Row] = []
+    size = 0
+    for operation in operations:
+        results: list[Published] = []
+        for message in operation.messages:
+            public_id = message.public_id
+            known = stored.get(public_id) if public_id is not None else None
+            if known is not None:
+                results.append(Published(known[0], known[1], known[2], duplicate=True))
+                continue
+            offset = next_offset + len(messages)
+            public_id = public_id or ids.new_message_id()
+            stored[public_id] = (public_id, offset, tx.now)
+            results.append(Published(public_id, offset, tx.now, duplicate=False))
+            row, delivery = _rows(tx, queue_id, offset, public_id, version, settings, message)
+            messages.append(row)
+            deliveries.append(delivery)
+            size += message.size
+        operation.result = results
+    if not messages:
+        return
+    tx.db.bulk(sql.INSERT_MESSAGES, messages)
+    tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
+    tx.db.bulk(sql.SET_NEXT_OFFSET, [(next_offset + len(messages), queue_id)])
+    tx.tally.add(queue_id, messages=len(messages), bytes=size, published_total=len(messages))
+    keys = {row[6] for row in deliveries if row[3] == BLOCKED}
+    if keys:
+        partition_keys.put_in_order(tx, queue_id, keys)
+    for row in deliveries:
+        if row[3] == READY:
+            tx.wakes.ready(queue_id, row[5])
+        elif row[3] == SCHEDULED:
+            tx.wakes.due(queue_id, row[8])
+
+
+def _stored(tx: Transaction, queue_id: int, operations: list[Publish]) -> dict[str, tuple[str, int, int]]:
+    """Which of the operations' ids the queue holds: {id: (id, offset, created)}. One whose time to live is
+    over is removed first: its id is free, whether or not a sweep has come by."""
+    wanted = sorted({m.public_id for o in operations for m in o.messages if m.public_id is not None})
+    if not wanted:
+        return {}
+    rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted)
+    expired = [row[1] for row in rows if row[3] is not None and row[3] <= tx.now]
+    if expired:
+        due.expire(tx, queue_id, expired)
+        rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted)
+    return {row[0]: (row[0], row[1], row[2]) for row in rows}
+
+
+def _rows(
+    tx: Transaction,
+    queue_id: int,
+    offset: int,
+    public_id: str,
+    version: int,
+    settings: QueueSettings,
+    message: NewMessage,
+) -> tuple[Row, Row]:
+    now = tx.now
+    ttl = settings.ttl_seconds if message.ttl_seconds is None else message.ttl_seconds or None
+    expires_at = None if ttl is None else now + micros(ttl)
+    sweep_at = None if settings.preserve_pending else expires_at
+    deliver_at = now if message.deliver_at is None else message.deliver_at
+    due_state = BLOCKED if message.partition_key else READY
+    state = SCHEDULED if deliver_at > now else due_state
+    row = (
+        queue_id, offset, public_id, version, message.body, int(message.encoding), message.size, message.tag,
+        message.partition_key, message.priority, message.metadata, message.headers, now, now, deliver_at,
+        expires_at, sweep_at, 0, 0, "",
+    )  # fmt: skip
+    delivery = (
+        queue_id, PULL_LANE, offset, state, -message.priority, message.tag, message.partition_key, deliver_at,
+        deliver_at, sweep_at, now, 0, settings.max_attempts, 0, "",
+    )  # fmt: skip
+    return row, delivery

@@ -1,0 +1,207 @@
+"""Making, changing and removing queues. Control plane: through the ORM, in the bulk lane's transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from queues.broker import names, settings_versions, sql
+from queues.broker.db import ERRORS, Connection, unavailable
+from queues.broker.errors import QueueExists, QueueNotFound
+from queues.broker.lanes import in_transaction
+from queues.broker.types import QueueInfo, QueueSettings
+from queues.fields import to_datetime, to_micros
+from queues.models import Queue, Subscription
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from queues.broker.lanes import Transaction
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection to look with, given back afterwards: a parked or slow client never keeps one."""
+    db = Connection()
+    try:
+        yield db
+    except ERRORS as error:
+        raise unavailable(error) or error from error
+    finally:
+        if not db.django.in_atomic_block:
+            db.discard()
+
+
+def create_queue(
+    account_id: int, name: str, *, settings: QueueSettings, topics: Sequence[str] = (), kind: str = "worker"
+) -> QueueInfo:
+    """Make a queue. Raises QueueExists (whatever its settings; it is left as it is), Unavailable."""
+
+    def create(tx: Transaction) -> QueueInfo:
+        now = to_datetime(tx.now)
+        version = settings_versions.store(tx.db, settings, tx.now)
+        queue, made = Queue.objects.get_or_create(
+            account_id=account_id,
+            name=name,
+            deleted_at=None,
+            defaults={"kind": kind, "settings_id": version, "created_at": now, "updated_at": now},
+        )
+        if not made:
+            raise QueueExists(name)
+        _subscribe(queue, topics)
+        return _info(queue, topics, settings)
+
+    info: QueueInfo = in_transaction(create)
+    return info
+
+
+def get_queue(account_id: int, name: str) -> QueueInfo:
+    """Raises QueueNotFound, Unavailable."""
+    with reading():
+        return _infos(_living(account_id, name)[:1], name)[0]
+
+
+def list_queues(account_id: int) -> list[QueueInfo]:
+    """The account's queues in order of creation. Raises Unavailable."""
+    with reading():
+        return _infos(Queue.objects.filter(account_id=account_id, deleted_at=None).order_by("id"))
+
+
+def update_queue(
+    account_id: int,
+    name: str,
+    *,
+    settings: Callable[[QueueSettings], QueueSettings] | None = None,
+    topics: Sequence[str] | None = None,
+) -> QueueInfo:
+    """Change settings (a function of the old ones) and replace topics, for messages published from now on.
+    Raises QueueNotFound, Unavailable, and whatever ``settings`` raises; then nothing is changed."""
+
+    def update(tx: Transaction) -> QueueInfo:
+        queue = _locked(account_id, name)
+        if settings is not None:
+            old = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
+            queue.settings_id = settings_versions.store(tx.db, settings(old), tx.now)
+        if topics is not None:
+            queue.subscriptions.all().delete()
+            _subscribe(queue, topics)
+        queue.updated_at = to_datetime(tx.now)
+        queue.save(update_fields=["settings_id", "updated_at"])
+        current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
+        return _info(queue, topics if topics is not None else _topics(queue), current)
+
+    info: QueueInfo = in_transaction(update)
+    return info
+
+
+def pause_queue(account_id: int, name: str) -> QueueInfo:
+    """Hand out nothing until resumed; publishing and settling go on. Raises QueueNotFound, Unavailable."""
+    return _set_paused(account_id, name, paused=True)
+
+
+def resume_queue(account_id: int, name: str) -> QueueInfo:
+    """Raises QueueNotFound, Unavailable."""
+    return _set_paused(account_id, name, paused=False)
+
+
+def _set_paused(account_id: int, name: str, *, paused: bool) -> QueueInfo:
+    def change(tx: Transaction) -> QueueInfo:
+        queue = _locked(account_id, name)
+        if paused != (queue.paused_at is not None):
+            queue.paused_at = to_datetime(tx.now) if paused else None
+            queue.updated_at = to_datetime(tx.now)
+            queue.save(update_fields=["paused_at", "updated_at"])
+        if not paused:
+            # One is enough: who takes as much as it may calls the next.
+            tx.wakes.ready(queue.pk)
+        current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
+        return _info(queue, _topics(queue), current)
+
+    info: QueueInfo = in_transaction(change)
+    return info
+
+
+def delete_queue(account_id: int, name: str) -> None:
+    """Remove the queue with its messages and subscriptions. It is gone for everyone at once and its name is
+    free; the rows of its messages follow in the background. Raises QueueNotFound, Unavailable."""
+
+    def delete(tx: Transaction) -> None:
+        queue = _locked(account_id, name)
+        queue.subscriptions.all().delete()
+        queue.deleted_at = to_datetime(tx.now)
+        queue.save(update_fields=["deleted_at"])
+        tx.wakes.everyone(queue.pk)
+
+    in_transaction(delete)
+
+
+def purge_deleted(tx: Transaction, limit: int) -> int:
+    """Remove up to ``limit`` messages of a deleted queue, then the queue's own row. How many rows went."""
+    gone = tx.db.rows(sql.DELETED_QUEUES)
+    if not gone:
+        return 0
+    queue_id = gone[0][0]
+    offsets = tx.db.rows(sql.REST_OF_QUEUE, queue=queue_id, limit=limit)
+    if offsets:
+        tx.db.run(sql.DELETE_DELIVERY_RANGE, queue=queue_id, last=offsets[-1][0])
+        return tx.db.run(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=offsets[-1][0])
+    tx.db.run(sql.DELETE_COUNTERS, queue=queue_id)
+    return tx.db.run(sql.DELETE_QUEUE, queue=queue_id)
+
+
+def id_of(db: Connection, account_id: int, name: str) -> int:
+    """Raises QueueNotFound."""
+    rows = db.rows(sql.QUEUE_IDS_BY_NAME, accounts=[account_id], names=[name]) if names.storable(name) else []
+    if not rows:
+        raise QueueNotFound(name)
+    queue_id: int = rows[0][0]
+    return queue_id
+
+
+def _living(account_id: int, name: str) -> QuerySet[Queue]:
+    if not names.storable(name):
+        return Queue.objects.none()
+    return Queue.objects.filter(account_id=account_id, name=name, deleted_at=None)
+
+
+def _locked(account_id: int, name: str) -> Queue:
+    queue = _living(account_id, name).select_for_update().first()
+    if queue is None:
+        raise QueueNotFound(name)
+    return queue
+
+
+def _subscribe(queue: Queue, topics: Sequence[str]) -> None:
+    Subscription.objects.bulk_create(
+        Subscription(queue=queue, account_id=queue.account_id, topic=topic, position=position)
+        for position, topic in enumerate(dict.fromkeys(topics))
+    )
+
+
+def _topics(queue: Queue) -> list[str]:
+    return list(queue.subscriptions.order_by("position").values_list("topic", flat=True))
+
+
+def _infos(queues: QuerySet[Queue], name: str | None = None) -> list[QueueInfo]:
+    rows = list(queues.prefetch_related("subscriptions").select_related("settings"))
+    if name is not None and not rows:
+        raise QueueNotFound(name)
+    found = []
+    for queue in rows:
+        topics = [s.topic for s in sorted(queue.subscriptions.all(), key=lambda s: s.position)]
+        found.append(_info(queue, topics, settings_versions.read(queue.settings)))
+    return found
+
+
+def _info(queue: Queue, topics: Sequence[str], settings: QueueSettings) -> QueueInfo:
+    return QueueInfo(
+        id=queue.pk,
+        name=queue.name,
+        kind=queue.kind,
+        created_at=to_micros(queue.created_at),
+        paused_at=None if queue.paused_at is None else to_micros(queue.paused_at),
+        next_offset=queue.next_offset,
+        settings=settings,
+        topics=tuple(dict.fromkeys(topics)),
+    )

@@ -1,0 +1,246 @@
+"""Handing messages out."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings as django_settings
+
+from queues.broker import due, names, partition_keys, settings_versions, sql
+from queues.broker.clock import micros
+from queues.broker.errors import QueueNotFound
+from queues.broker.lanes import LANES, Operation
+from queues.broker.types import Encoding, Micros, Received
+from queues.broker.wakes import HUB
+from queues.models import PULL_LANE, DeliveryState
+
+if TYPE_CHECKING:
+    from queues.broker.db import Row
+    from queues.broker.lanes import Transaction
+
+LEASED = int(DeliveryState.LEASED)
+
+
+def receive(
+    account_id: int,
+    queue: str,
+    *,
+    limit: int = 1,
+    tag: str = "",
+    wait_seconds: float = 0,
+    auto_ack: bool = False,
+    lease_seconds: float | None = None,
+    consumer: str = "",
+    gone: Callable[[], bool] | None = None,
+) -> list[Received]:
+    """Lease up to ``limit`` ready messages, oldest first, to the caller; at once if there are any, else as
+    soon as there is one within ``wait_seconds``. Each counts as an attempt.
+
+    ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
+    before anything is handed out; True means that the client has hung up. While it waits the call holds no
+    database connection. Raises QueueNotFound, Unavailable.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        stamp = HUB.stamp()
+        look = _look(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
+        if look.next_due is not None:
+            HUB.due(look.queue_id, look.next_due)
+        if look.messages:
+            if len(look.messages) == limit:
+                # There may be more, and others waiting for them.
+                HUB.signal(look.queue_id)
+            return look.messages
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return []
+        with HUB.park(look.queue_id, tag, stamp, django_settings.OKMQ_MAX_PARKED) as place:
+            if place is None:
+                return []
+            if look.next_due is not None:
+                HUB.due(look.queue_id, look.next_due)
+            woken = place.wait(remaining)
+            if HUB.closing or (gone is not None and gone()):
+                if woken:
+                    HUB.signal(look.queue_id)
+                return []
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look into a queue brought. ``next_due``: when more becomes ready by the clock alone."""
+
+    queue_id: int
+    messages: list[Received]
+    next_due: Micros | None
+
+
+def _look(
+    account_id: int,
+    queue: str,
+    limit: int,
+    tag: str,
+    auto_ack: bool,
+    lease_seconds: float | None,
+    consumer: str,
+) -> Look:
+    operation = Receive(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
+    look: Look = LANES.of("receive").submit(operation)
+    return look
+
+
+class Receive(Operation):
+    __slots__ = ("account_id", "auto_ack", "consumer", "lease", "limit", "queue", "tag")
+
+    def __init__(
+        self,
+        account_id: int,
+        queue: str,
+        limit: int,
+        tag: str,
+        auto_ack: bool,
+        lease_seconds: float | None,
+        consumer: str,
+    ) -> None:
+        super().__init__(weight=limit)
+        self.account_id = account_id
+        self.queue = queue
+        self.limit = limit
+        self.tag = tag
+        self.auto_ack = auto_ack
+        self.lease = None if lease_seconds is None else micros(lease_seconds)
+        self.consumer = consumer
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Receive]) -> None:
+        wanted = [o for o in operations if names.storable(o.queue)]
+        rows = tx.db.rows(
+            sql.QUEUES_FOR_RECEIVE,
+            accounts=sorted({o.account_id for o in wanted}),
+            names=sorted({o.queue for o in wanted}),
+        )
+        queues = {(row[1], row[2]): row for row in rows}
+        together: dict[tuple[int, str], list[Receive]] = defaultdict(list)
+        for operation in operations:
+            row = queues.get((operation.account_id, operation.queue))
+            if row is None:
+                operation.error = QueueNotFound(operation.queue)
+                continue
+            queue_id, _, _, paused, next_due = row
+            operation.result = Look(queue_id, [], next_due)
+            if not paused and names.storable(operation.tag):
+                together[queue_id, operation.tag].append(operation)
+        promoted: dict[int, Micros | None] = {}
+        for (queue_id, tag), group in sorted(together.items(), key=lambda item: item[0]):
+            at = group[0].result.next_due
+            if at is not None and at <= tx.now:
+                if queue_id not in promoted:
+                    due.promote(tx, queue_id)
+                    promoted[queue_id] = due.next_due(tx, queue_id)
+                for operation in group:
+                    operation.result.next_due = promoted[queue_id]
+            _Claim(tx, queue_id, tag, group).run()
+
+
+class _Claim:
+    """Sharing out one queue's ready messages among receivers that ask in the same moment."""
+
+    def __init__(self, tx: Transaction, queue_id: int, tag: str, receivers: list[Receive]) -> None:
+        self.tx = tx
+        self.queue_id = queue_id
+        self.tag = tag
+        self.receivers = receivers
+        self.leases: list[Row] = []
+        self.acked: list[Row] = []
+        self.removed: list[Row] = []
+        self.removed_bytes = 0
+        self.keys: set[str] = set()
+
+    def run(self) -> None:
+        open_receivers = list(self.receivers)
+        while open_receivers:
+            wanted = sum(r.limit - len(r.result.messages) for r in open_receivers)
+            rows = self._ready(wanted)
+            expired = [row[4] for row in rows if row[13] is not None and row[13] <= self.tx.now]
+            for row in rows:
+                if row[13] is None or row[13] > self.tx.now:
+                    receiver = open_receivers[0]
+                    receiver.result.messages.append(self._hand_out(receiver, row))
+                    if len(receiver.result.messages) == receiver.limit:
+                        open_receivers.pop(0)
+            self._write()
+            if not expired:
+                return  # nobody is left wanting, or nothing is left
+            due.expire(self.tx, self.queue_id, expired)
+
+    def _ready(self, limit: int) -> list[Row]:
+        """The next ready messages in delivery order, locked."""
+        if self.tag:
+            rows = self.tx.db.rows(
+                sql.CLAIM_TAGGED, queue=self.queue_id, lane=PULL_LANE, limit=limit, tag=self.tag
+            )
+        else:
+            rows = self.tx.db.rows(sql.CLAIM, queue=self.queue_id, lane=PULL_LANE, limit=limit)
+        settings_versions.load(self.tx.db, {row[6] for row in rows})
+        # A join promises no order.
+        return sorted(rows, key=lambda row: (-row[10], row[4]))
+
+    def _hand_out(self, receiver: Receive, row: Row) -> Received:
+        (
+            deliver_at, attempts, _, old_receipt, offset, public_id, version, size, tag, key, _, created_at,
+            expires_at, _, body, encoding, metadata, headers,
+        ) = row  # fmt: skip
+        now = self.tx.now
+        settings = settings_versions.get(version)
+        attempts += 1
+        lease_until = receipt = None
+        # Rises even if a clock was set back.
+        new_receipt = max(now, old_receipt + 1)
+        if receiver.auto_ack or settings.auto_ack:
+            if settings.auto_delete or receiver.auto_ack:
+                self.removed.append((self.queue_id, offset))
+                self.removed_bytes += size
+            else:
+                self.acked.append(
+                    (now, deliver_at, expires_at, expires_at, attempts, new_receipt, now, None, "",
+                     self.queue_id, offset)
+                )  # fmt: skip
+            if key:
+                self.keys.add(key)
+        else:
+            lease = micros(settings.lease_seconds) if receiver.lease is None else receiver.lease
+            lease_until, receipt = now + lease, new_receipt
+            self.leases.append(
+                (LEASED, deliver_at, lease_until, now, attempts, receipt, receiver.consumer,
+                 self.queue_id, PULL_LANE, offset)
+            )  # fmt: skip
+        return Received(
+            public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
+            attempts, lease_until, receipt,
+        )  # fmt: skip
+
+    def _write(self) -> None:
+        db = self.tx.db
+        done = [(row[-2], PULL_LANE, row[-1]) for row in self.acked + self.removed]
+        db.bulk(sql.UPDATE_DELIVERIES, self.leases)
+        db.bulk(sql.DELETE_DELIVERIES, done)
+        db.bulk(sql.UPDATE_MESSAGES, self.acked)
+        db.bulk(sql.DELETE_MESSAGES, self.removed)
+        if self.keys:
+            db.rows(sql.LOCK_QUEUES, ids=[self.queue_id])
+            partition_keys.put_in_order(self.tx, self.queue_id, self.keys)
+        if self.leases:
+            self.tx.wakes.due(self.queue_id, min(row[2] for row in self.leases))
+        self.tx.tally.add(
+            self.queue_id,
+            received_total=len(self.leases) + len(done),
+            acked_total=len(done),
+            acked=len(self.acked),
+            messages=-len(self.removed),
+            bytes=-self.removed_bytes,
+        )
+        self.leases, self.acked, self.removed, self.removed_bytes, self.keys = [], [], [], 0, set()

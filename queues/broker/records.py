@@ -1,0 +1,268 @@
+"""The state machine: what each event does to one message, and writing the outcome of many at once.
+
+A ``Record`` is a message in a transaction's hands. Events change it in memory, one after the other, also when
+several callers' events for one message travel in one transaction; ``Batch.flush`` then writes what became of
+all of them in a few statements.
+
+    scheduled --due--> ready --claim--> leased --ack--> acked (or deleted)
+        ^                ^                |--nack / lease expired, attempts left--> scheduled (retry delay)
+        |                '----lease expired, no delay------'
+        '-- published with a future delivery time     no attempts left --> dead (or in the dead-letter queue)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from queues.broker import dead_letters, partition_keys, retry, settings_versions, sql
+from queues.broker.clock import micros
+from queues.broker.types import ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
+from queues.models import PULL_LANE, DeliveryState
+
+if TYPE_CHECKING:
+    from queues.broker.db import Row
+    from queues.broker.lanes import Transaction
+
+SCHEDULED, READY, LEASED, BLOCKED = (int(state) for state in DeliveryState)
+
+
+class Record:
+    """One message's changeable side. ``state`` is None when it has no delivery: acked or dead."""
+
+    __slots__ = (
+        "acked_at", "attempts", "consumer", "created_at", "dead_at", "dead_reason", "deliver_at", "due_at",
+        "expires_at", "gone", "had_delivery", "letter", "max_attempts", "message_changed", "offset",
+        "partition_key", "priority", "public_id", "queue_id", "receipt", "settings", "settings_id", "size",
+        "state", "sweep_at", "tag", "touched", "updated_at",
+    )  # fmt: skip
+
+    acked_at: Micros | None
+    dead_at: Micros | None
+    settings: QueueSettings
+
+    def __init__(self, row: Row) -> None:
+        (
+            self.queue_id, self.offset, self.public_id, self.settings_id, self.size, self.tag,
+            self.partition_key, self.priority, self.created_at, self.updated_at, self.deliver_at,
+            self.expires_at, self.sweep_at, self.attempts, self.receipt, self.acked_at, self.dead_at,
+            self.dead_reason,
+        ) = row  # fmt: skip
+        self.state: int | None = None
+        self.due_at: Micros = 0
+        self.max_attempts = 0
+        self.consumer = ""
+        self.had_delivery = self.touched = self.message_changed = self.gone = False
+        self.letter = ""  # reason for moving to the dead-letter queue, if it is to move
+
+    def add_delivery(self, row: Row) -> None:
+        (
+            _, self.state, self.deliver_at, self.due_at, self.updated_at, self.attempts, self.max_attempts,
+            self.receipt, self.consumer,
+        ) = row  # fmt: skip
+        self.had_delivery = True
+
+    @property
+    def settled_at(self) -> Micros | None:
+        return self.acked_at if self.acked_at is not None else self.dead_at
+
+    def leased(self, now: Micros) -> bool:
+        return self.state == LEASED and self.due_at > now
+
+    def visible_state(self, now: Micros) -> State:
+        """The state at ``now``, as if every due change had been made."""
+        if self.acked_at is not None:
+            return State.ACKED
+        if self.state is None:
+            return State.FAILED
+        if self.state == LEASED and self.due_at > now:
+            return State.PROCESSING
+        if self.state == LEASED and self.attempts >= self.max_attempts:
+            return State.FAILED
+        if self.state == SCHEDULED and self.due_at > now:
+            return State.SCHEDULED
+        return State.PENDING
+
+    # ------------------------------------------------------------ events
+
+    def ack(self, now: Micros, delete: bool | None) -> Outcome:
+        """okmq.md §5.6: counts in any state; a second ack changes nothing, unless it asks to delete."""
+        if self.acked_at is not None:
+            if delete:
+                self.gone = True
+            return Outcome.DONE
+        self.acked_at, self.dead_at, self.dead_reason = now, None, ""
+        self._leave_lane(now)
+        self.sweep_at = self.expires_at
+        self.gone = self.settings.auto_delete if delete is None else delete
+        return Outcome.DONE
+
+    def nack(self, now: Micros, request: Nack) -> Outcome:
+        if not self.leased(now):
+            return Outcome.NOT_HELD
+        if request.dead or self.attempts >= self.max_attempts:
+            self.die(now, request.reason or "rejected")
+            return Outcome.DEAD
+        wait = micros(retry.delay_seconds(self.settings.retry, self.attempts))
+        self.deliver_at = now + wait if request.deliver_at is None else request.deliver_at
+        self.due_at, self.updated_at, self.consumer = self.deliver_at, now, ""
+        self.state = SCHEDULED if self.due_at > now else READY
+        self.touched = True
+        return Outcome.DONE
+
+    def extend(self, now: Micros, seconds: float) -> Outcome:
+        if not self.leased(now):
+            return Outcome.NOT_HELD
+        self.due_at, self.updated_at, self.touched = now + micros(seconds), now, True
+        return Outcome.DONE
+
+    def fall_due(self, now: Micros) -> None:
+        """The clock moved it: its delivery time came, or its lease ran out."""
+        if self.state == LEASED and self.attempts >= self.max_attempts:
+            # Dead since its last lease ended, whenever that is noticed.
+            self.die(self.due_at, "lease expired")
+        elif self.state in (SCHEDULED, LEASED):
+            self.state, self.touched = READY, True
+
+    def expire(self, now: Micros) -> None:
+        """Its time to live is over."""
+        unhandled = self.acked_at is None and self.dead_at is None
+        if unhandled and self.settings.on_expiry is ExpiryAction.DEAD_LETTER:
+            self.die(now, "expired")
+        else:
+            self.remove()
+
+    def die(self, now: Micros, reason: str) -> None:
+        """No more deliveries: dead in place, or on to the dead-letter queue."""
+        self._leave_lane(now)
+        if self.settings.dead_letter_queue is not None:
+            self.letter, self.gone = reason, True
+            return
+        self.dead_at, self.dead_reason = now, reason[:256]
+        self.sweep_at = None if self.settings.preserve_failed else self.expires_at
+
+    def revive(self, now: Micros) -> None:
+        """Replay: pending again with all attempts before it, at its old place in the order."""
+        if self.expires_at is not None:
+            self.expires_at = now + (self.expires_at - self.created_at)
+        self.sweep_at = None if self.settings.preserve_pending else self.expires_at
+        self.attempts, self.deliver_at, self.due_at, self.updated_at = 0, now, now, now
+        self.dead_at, self.dead_reason, self.consumer = None, "", ""
+        self.max_attempts = self.settings.max_attempts
+        self.state = BLOCKED if self.partition_key else READY
+        self.message_changed = self.touched = True
+
+    def remove(self) -> None:
+        self.gone = True
+        self.state = None
+
+    def _leave_lane(self, now: Micros) -> None:
+        self.state, self.updated_at, self.message_changed = None, now, True
+
+
+class Batch:
+    """The records a transaction has in hand, and their one write."""
+
+    def __init__(self, tx: Transaction, records: Iterable[Record]) -> None:
+        self.tx = tx
+        self.records = list(records)
+        versions = settings_versions.load(tx.db, {record.settings_id for record in self.records})
+        for record in self.records:
+            record.settings = versions[record.settings_id]
+        # What it was when it came, for the counters.
+        self._before = [(record.acked_at is not None, record.dead_at is not None) for record in self.records]
+
+    def flush(self) -> None:
+        db = self.tx.db
+        leaving = [r for r in self.records if r.had_delivery and r.state is None]
+        entering = [r for r in self.records if not r.had_delivery and r.state is not None]
+        moving = [r for r in self.records if r.had_delivery and r.state is not None and r.touched]
+        db.bulk(sql.DELETE_DELIVERIES, [(r.queue_id, PULL_LANE, r.offset) for r in leaving])
+        db.bulk(sql.UPDATE_DELIVERIES, [_delivery_update(r) for r in moving])
+        db.bulk(sql.INSERT_DELIVERIES, [delivery_row(r) for r in entering])
+        dead_letters.move(self.tx, [r for r in self.records if r.letter])
+        db.bulk(sql.DELETE_MESSAGES, [(r.queue_id, r.offset) for r in self.records if r.gone])
+        changed = [r for r in self.records if r.message_changed and not r.gone]
+        db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
+        self._count()
+        self._wake(entering + moving)
+        self._release_keys(leaving + entering + moving)
+
+    def _count(self) -> None:
+        tally = self.tx.tally
+        for record, (was_acked, was_dead) in zip(self.records, self._before, strict=True):
+            acked = record.acked_at is not None
+            dead = record.dead_at is not None
+            tally.add(
+                record.queue_id,
+                messages=-record.gone,
+                bytes=-record.size if record.gone else 0,
+                acked=(acked and not record.gone) - was_acked,
+                dead=(dead and not record.gone) - was_dead,
+                acked_total=acked and not was_acked,
+                dead_total=(dead and not was_dead) or bool(record.letter),
+            )
+
+    def _wake(self, records: list[Record]) -> None:
+        for record in records:
+            if record.state == READY:
+                self.tx.wakes.ready(record.queue_id, record.tag)
+            elif record.state != BLOCKED:
+                self.tx.wakes.due(record.queue_id, record.due_at)
+
+    def _release_keys(self, records: list[Record]) -> None:
+        keys: dict[int, set[str]] = defaultdict(set)
+        for record in records:
+            if record.partition_key:
+                keys[record.queue_id].add(record.partition_key)
+        for queue_id in sorted(keys):
+            partition_keys.put_in_order(self.tx, queue_id, keys[queue_id])
+
+
+def delivery_row(record: Record) -> Row:
+    return (
+        record.queue_id, PULL_LANE, record.offset, record.state, -record.priority, record.tag,
+        record.partition_key, record.deliver_at, record.due_at, record.sweep_at, record.updated_at,
+        record.attempts, record.max_attempts, record.receipt, record.consumer,
+    )  # fmt: skip
+
+
+def _delivery_update(record: Record) -> Row:
+    return (
+        record.state, record.deliver_at, record.due_at, record.updated_at, record.attempts, record.receipt,
+        record.consumer, record.queue_id, PULL_LANE, record.offset,
+    )  # fmt: skip
+
+
+def _message_update(record: Record) -> Row:
+    return (
+        record.updated_at, record.deliver_at, record.expires_at, record.sweep_at, record.attempts,
+        record.receipt, record.acked_at, record.dead_at, record.dead_reason, record.queue_id, record.offset,
+    )  # fmt: skip
+
+
+def load(tx: Transaction, queue_id: int, rows: list[Row]) -> list[Record]:
+    """Records of messages read a moment ago, with their deliveries locked. A message that went its way in
+    between comes back without delivery and is then read again under its own lock."""
+    records = {row[1]: Record(row) for row in rows}
+    keyed = any(record.partition_key for record in records.values())
+    if keyed:
+        # Before any delivery is locked: partition_keys.put_in_order needs this lock.
+        tx.db.rows(sql.LOCK_QUEUES, ids=[queue_id])
+    for row in tx.db.rows(sql.LOCK_DELIVERIES, queue=queue_id, lane=PULL_LANE, offsets=sorted(records)):
+        records[row[0]].add_delivery(row)
+    bare = sorted(offset for offset, record in records.items() if record.state is None)
+    if bare:
+        found = {row[1]: row for row in tx.db.rows(sql.LOCK_RECORDS, queue=queue_id, offsets=bare)}
+        for offset in bare:
+            if offset in found:
+                records[offset] = Record(found[offset])
+            else:
+                del records[offset]
+        # Replayed between the two looks: it has a delivery again.
+        revived = [o for o in bare if o in records and records[o].settled_at is None]
+        if revived:
+            for row in tx.db.rows(sql.LOCK_DELIVERIES, queue=queue_id, lane=PULL_LANE, offsets=revived):
+                records[row[0]].add_delivery(row)
+    return list(records.values())

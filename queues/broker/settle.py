@@ -1,0 +1,88 @@
+"""Saying how a delivery went: ack, nack, extend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from queues.broker import names, sql
+from queues.broker.errors import QueueNotFound
+from queues.broker.lanes import LANES, Operation
+from queues.broker.records import Batch, Record, load
+from queues.broker.types import Ack, Extend, Micros, Outcome, Settlement
+
+if TYPE_CHECKING:
+    from queues.broker.lanes import Transaction
+
+
+def settle(account_id: int, queue: str, settlements: Sequence[Settlement]) -> list[Outcome]:
+    """Apply ``settlements`` one after the other, in one transaction; an outcome for each.
+
+    A settlement with a receipt takes effect only while that receipt's lease is the message's latest and not
+    over. Raises QueueNotFound, Unavailable."""
+    result: list[Outcome] = LANES.of("settle").submit(Settle(account_id, queue, settlements))
+    return result
+
+
+class Settle(Operation):
+    __slots__ = ("account_id", "queue", "settlements")
+
+    def __init__(self, account_id: int, queue: str, settlements: Sequence[Settlement]) -> None:
+        super().__init__(weight=max(len(settlements), 1))
+        self.account_id = account_id
+        self.queue = queue
+        self.settlements = settlements
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Settle]) -> None:
+        wanted = [o for o in operations if names.storable(o.queue)]
+        queues = {
+            (account_id, name): queue_id
+            for queue_id, account_id, name in tx.db.rows(
+                sql.QUEUE_IDS_BY_NAME,
+                accounts=sorted({o.account_id for o in wanted}),
+                names=sorted({o.queue for o in wanted}),
+            )
+        }
+        by_queue: dict[int, list[Settle]] = defaultdict(list)
+        for operation in operations:
+            queue_id = queues.get((operation.account_id, operation.queue))
+            if queue_id is None:
+                operation.error = QueueNotFound(operation.queue)
+            else:
+                by_queue[queue_id].append(operation)
+        for queue_id in sorted(by_queue):
+            _settle_queue(tx, queue_id, by_queue[queue_id])
+
+
+def _settle_queue(tx: Transaction, queue_id: int, operations: list[Settle]) -> None:
+    wanted = sorted({s.public_id for o in operations for s in o.settlements if names.storable(s.public_id)})
+    rows = tx.db.rows(sql.RECORDS_BY_ID, queue=queue_id, ids=wanted) if wanted else []
+    batch = Batch(tx, load(tx, queue_id, rows) if rows else [])
+    records = {record.public_id: record for record in batch.records}
+    nacked = 0
+    for operation in operations:
+        outcomes = []
+        for settlement in operation.settlements:
+            record = records.get(settlement.public_id)
+            if record is None or record.gone:
+                outcomes.append(Outcome.UNKNOWN)
+                continue
+            outcome = _apply(record, settlement, tx.now)
+            outcomes.append(outcome)
+            nacked += not isinstance(settlement, Ack | Extend) and outcome in (Outcome.DONE, Outcome.DEAD)
+        operation.result = outcomes
+    batch.flush()
+    tx.tally.add(queue_id, nacked_total=nacked)
+
+
+def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
+    fenced = settlement.receipt is not None
+    if fenced and not (record.leased(now) and record.receipt == settlement.receipt):
+        return Outcome.NOT_HELD
+    if isinstance(settlement, Ack):
+        return record.ack(now, settlement.delete)
+    if isinstance(settlement, Extend):
+        return record.extend(now, settlement.seconds)
+    return record.nack(now, settlement)

@@ -1,0 +1,250 @@
+"""The broker's vocabulary: what goes in, what comes out.
+
+Every instant is an ``int``: microseconds since 1970-01-01 UTC. Every duration says its unit in its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from typing import Any
+
+Micros = int
+
+MAX_INSTANT: Micros = 253_402_300_799_999_999
+"""9999-12-31T23:59:59.999999Z, the last instant Python's datetime can show."""
+
+MAX_DELAY_SECONDS = 31_536_000
+"""No retry delay, whatever its strategy computes, is longer than a year."""
+
+
+class Encoding(IntEnum):
+    """How the text in ``body`` stands for the bytes that were published."""
+
+    JSON = 0
+    """The exact JSON text the client sent."""
+    TEXT = 1
+    """The payload itself, valid UTF-8."""
+    BASE64 = 2
+    """Raw bytes that are not UTF-8, in standard padded Base64."""
+
+
+class State(StrEnum):
+    """Where a message is in its life. Every message is in exactly one state at any instant."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SCHEDULED = "scheduled"
+    FAILED = "failed"
+    ACKED = "acked"
+
+
+class ExpiryAction(StrEnum):
+    DROP = "drop"
+    DEAD_LETTER = "dead_letter"
+
+
+@dataclass(slots=True, frozen=True)
+class RetryStrategy:
+    """When a failed delivery is tried again; how often is ``QueueSettings.max_attempts``.
+
+    ``type``: exponential, linear, fixed, none, or ``list`` (``delays``, the last one repeating).
+    Delays are seconds; see ``queues.broker.retry.delay_seconds``.
+    """
+
+    type: str = "exponential"
+    base_delay: float = 5
+    max_delay: float | None = 300
+    multiplier: float = 2.0
+    delays: tuple[float, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class QueueSettings:
+    """What a queue does with its messages. A message keeps the settings it was published under.
+
+    ``lease_seconds``: how long a receiver may hold a message before others get it.
+    ``max_attempts``: deliveries before the message is dead. ``ttl_seconds``: life from publication,
+    ``None`` = for ever. ``preserve_failed`` / ``preserve_pending``: expiry spares dead messages /
+    messages not yet acked. ``on_expiry``: what becomes of an expired unacked message.
+    ``dead_letter_queue``: name of the queue (same account) that takes the dead; ``None`` = they stay
+    in place as ``failed``.
+    """
+
+    auto_ack: bool = False
+    auto_delete: bool = False
+    lease_seconds: float = 30
+    max_attempts: int = 1
+    ttl_seconds: float | None = 300
+    preserve_failed: bool = False
+    preserve_pending: bool = False
+    retry: RetryStrategy = field(default_factory=RetryStrategy)
+    on_expiry: ExpiryAction = ExpiryAction.DROP
+    dead_letter_queue: str | None = None
+
+    def but(self, **changes: Any) -> QueueSettings:
+        return replace(self, **changes)
+
+
+@dataclass(slots=True, frozen=True)
+class QueueInfo:
+    """A queue as its owner sees it."""
+
+    id: int
+    name: str
+    kind: str
+    created_at: Micros
+    paused_at: Micros | None
+    next_offset: int
+    settings: QueueSettings
+    topics: tuple[str, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class NewMessage:
+    """One message to publish.
+
+    ``body`` is text, read by ``encoding``; ``size`` its length in bytes as quotas count it.
+    ``public_id`` None lets the broker make a UUIDv7. ``deliver_at`` None means now; a past instant is
+    kept as given and is due at once. ``priority``: higher goes first. ``partition_key`` non-empty:
+    strict order among messages of that key. ``metadata`` and ``headers`` are JSON object texts.
+    ``ttl_seconds`` overrides the queue's (0 = never expires; None = the queue's).
+    """
+
+    body: str
+    size: int
+    encoding: Encoding = Encoding.JSON
+    public_id: str | None = None
+    tag: str = ""
+    partition_key: str = ""
+    priority: int = 0
+    deliver_at: Micros | None = None
+    ttl_seconds: float | None = None
+    metadata: str | None = None
+    headers: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Published:
+    """The answer for one message, in the order given. ``duplicate``: the id was already stored and
+    nothing was changed; ``offset`` and ``created_at`` are then the stored message's."""
+
+    public_id: str
+    offset: int
+    created_at: Micros
+    duplicate: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Received:
+    """A message handed out. ``lease_until`` and ``receipt`` are None when it was acked on delivery.
+
+    ``receipt`` rises with every delivery of the message; only the latest one settles it."""
+
+    public_id: str
+    offset: int
+    body: str
+    encoding: Encoding
+    tag: str
+    partition_key: str
+    metadata: str | None
+    headers: str | None
+    created_at: Micros
+    deliver_at: Micros
+    attempt: int
+    lease_until: Micros | None
+    receipt: int | None
+
+
+@dataclass(slots=True, frozen=True)
+class Ack:
+    """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
+    With ``receipt`` None any live or dead message may be acked by id alone; otherwise only while that
+    receipt's lease is the latest one."""
+
+    public_id: str
+    delete: bool | None = None
+    receipt: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Nack:
+    """The delivery failed. ``deliver_at`` None: after the message's retry strategy's delay.
+    ``dead``: give up at once, whatever attempts are left. ``reason`` is kept with a dead message."""
+
+    public_id: str
+    deliver_at: Micros | None = None
+    receipt: int | None = None
+    dead: bool = False
+    reason: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Extend:
+    """Hold the lease until ``seconds`` from now."""
+
+    public_id: str
+    seconds: float
+    receipt: int | None = None
+
+
+Settlement = Ack | Nack | Extend
+
+
+class Outcome(StrEnum):
+    """What became of one settlement."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    """No such message in the queue."""
+    NOT_HELD = "not_held"
+    """The message is there, but not leased (any more), or under a newer receipt; nothing changed."""
+    DEAD = "dead"
+    """The nack was the last attempt: the message is dead now (or moved to its dead-letter queue)."""
+
+
+@dataclass(slots=True, frozen=True)
+class MessageView:
+    """Everything there is to see about one stored message, as of the instant it was read.
+
+    ``settings`` are the ones the message was published under."""
+
+    public_id: str
+    offset: int
+    state: State
+    body: str
+    encoding: Encoding
+    size: int
+    tag: str
+    partition_key: str
+    priority: int
+    metadata: str | None
+    headers: str | None
+    created_at: Micros
+    updated_at: Micros
+    deliver_at: Micros
+    expires_at: Micros | None
+    attempts: int
+    lease_until: Micros | None
+    receipt: int
+    acked_at: Micros | None
+    dead_at: Micros | None
+    dead_reason: str
+    settings: QueueSettings
+
+
+@dataclass(slots=True, frozen=True)
+class QueueStats:
+    pending: int = 0
+    processing: int = 0
+    scheduled: int = 0
+    failed: int = 0
+    acked: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.processing + self.scheduled + self.failed + self.acked
+
+
+Ids = Sequence[str]

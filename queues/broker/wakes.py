@@ -1,0 +1,219 @@
+"""Waking those who wait: parked receivers, in this process at once and in others soon.
+
+The hub knows who is parked on which queue. A transaction collects what it made ready and tells the hub after
+its commit; the hub wakes one receiver for each message, first come first served, and leaves the rest parked.
+Receivers also wake by the clock, when a delayed message or a lease falls due.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from queues.broker import clock
+from queues.broker.types import Micros
+
+EVERYONE = -1
+
+Signal = dict[int, int]
+"""Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
+
+
+class Waiter:
+    """One parked receiver. ``tag``: the only tag it takes, or "" for any."""
+
+    __slots__ = ("_lock", "tag", "woken")
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.woken = False
+        # A bare lock as a one-shot event: hundreds of these are parked at once.
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was woken within ``seconds``."""
+        return self._lock.acquire(timeout=max(seconds, 0))
+
+    def wake(self) -> None:
+        self.woken = True
+        self._lock.release()
+
+
+class Hub:
+    """This process's parked receivers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parked: dict[int, deque[Waiter]] = defaultdict(deque)
+        self._count = 0
+        # When each queue was last signalled, on a counter of signals: closes the gap between a receiver's
+        # empty look and its parking.
+        self._signals = 0
+        self._last: dict[int, int] = {}
+        self._due: list[tuple[Micros, int]] = []
+        self._next_due: dict[int, Micros] = {}
+        self._due_changed = threading.Condition(self._lock)
+        self._clock_thread: threading.Thread | None = None
+        self.closing = False
+        # Set by queues.broker.neighbours: tells other processes, and starts hearing them.
+        self.on_change: Callable[[Signal], None] = lambda signal: None
+        self.on_park: Callable[[], None] = lambda: None
+
+    @property
+    def parked(self) -> int:
+        """How many receivers are parked now."""
+        return self._count
+
+    def queues(self) -> set[int]:
+        """Queues somebody is parked on."""
+        with self._lock:
+            return {queue_id for queue_id, waiters in self._parked.items() if waiters}
+
+    def stamp(self) -> int:
+        """To be taken before a look, and shown when parking after finding nothing."""
+        return self._signals
+
+    @contextmanager
+    def park(self, queue_id: int, tag: str, stamp: int, limit: int) -> Iterator[Waiter | None]:
+        """A place to wait at, already woken if the queue was signalled since ``stamp``; None when ``limit``
+        receivers are parked or the process is stopping."""
+        self.on_park()
+        waiter = Waiter(tag)
+        with self._lock:
+            if self._count >= limit or self.closing:
+                waiter_or_none = None
+            else:
+                waiter_or_none = waiter
+                self._count += 1
+                if self._last.get(queue_id, 0) > stamp:
+                    waiter.wake()
+                else:
+                    self._parked[queue_id].append(waiter)
+        if waiter_or_none is None:
+            yield None
+            return
+        try:
+            yield waiter
+        finally:
+            with self._lock:
+                self._count -= 1
+                self._forget(queue_id, waiter)
+
+    def _forget(self, queue_id: int, waiter: Waiter) -> None:
+        waiters = self._parked.get(queue_id)
+        if waiters is None:
+            return
+        if not waiter.woken:
+            waiters.remove(waiter)
+        if not waiters:
+            del self._parked[queue_id]
+
+    def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> None:
+        """``count`` messages of the queue became ready, with these tags if that is known."""
+        with self._lock:
+            self._stamp(queue_id)
+            waiters = self._parked.get(queue_id)
+            if not waiters:
+                return
+            passed_over: list[Waiter] = []
+            while waiters and count > 0:
+                waiter = waiters.popleft()
+                if waiter.tag and tags is not None and not tags.get(waiter.tag):
+                    passed_over.append(waiter)
+                    continue
+                waiter.wake()
+                count -= 1
+            waiters.extendleft(reversed(passed_over))
+
+    def _stamp(self, queue_id: int) -> None:
+        self._signals += 1
+        if len(self._last) > 50_000:
+            # A receiver just between look and parking may miss the one signal forgotten here; the fallback
+            # look finds its message.
+            self._last.clear()
+        self._last[queue_id] = self._signals
+
+    def wake_everyone(self, queue_id: int | None = None) -> None:
+        """The queue is gone or changed for all (or, without a queue, the process is stopping)."""
+        with self._lock:
+            if queue_id is not None:
+                self._stamp(queue_id)
+            for parked in [w for q, w in self._parked.items() if queue_id in (None, q)]:
+                while parked:
+                    parked.popleft().wake()
+
+    # ------------------------------------------------------------ by the clock
+
+    def due(self, queue_id: int, at: Micros) -> None:
+        """Something of the queue becomes ready at ``at``, if nothing happens to it before."""
+        with self._lock:
+            # Somebody between look and parking has not seen this: the stamp sends him back to look.
+            self._stamp(queue_id)
+            if not self._parked.get(queue_id):
+                return  # whoever parks later has looked and knows
+            # Only the earliest is kept. The receiver it wakes looks, and brings back the next one.
+            if at >= self._next_due.get(queue_id, at + 1):
+                return
+            self._next_due[queue_id] = at
+            heapq.heappush(self._due, (at, queue_id))
+            if self._clock_thread is None:
+                self._clock_thread = threading.Thread(target=self._tick, name="okmq-clock", daemon=True)
+                self._clock_thread.start()
+            if self._due[0] == (at, queue_id):
+                self._due_changed.notify()
+
+    def _tick(self) -> None:
+        while not self.closing:
+            with self._lock:
+                while not self._due or self._due[0][0] > clock.now():
+                    wait = (self._due[0][0] - clock.now()) / clock.SECOND if self._due else None
+                    self._due_changed.wait(wait)
+                at, queue_id = heapq.heappop(self._due)
+                if self._next_due.get(queue_id) != at:
+                    continue  # an earlier one came after it and has been signalled
+                del self._next_due[queue_id]
+            self.signal(queue_id)
+
+    def close(self) -> None:
+        """Let everyone go with what they have; nobody parks any more. Safe in a signal handler's thread."""
+        self.closing = True
+        self.wake_everyone()
+
+
+HUB = Hub()
+
+
+class Wakes:
+    """What one transaction has to tell the hub once it is committed."""
+
+    def __init__(self) -> None:
+        self._ready: dict[int, Counter[str | None]] = {}
+        self._due: dict[int, Micros] = {}
+        self._everyone: set[int] = set()
+
+    def ready(self, queue_id: int, tag: str | None = None, count: int = 1) -> None:
+        """``count`` messages became ready; ``tag`` None: with a tag that is not known here."""
+        self._ready.setdefault(queue_id, Counter())[tag] += count
+
+    def due(self, queue_id: int, at: Micros) -> None:
+        self._due[queue_id] = min(at, self._due.get(queue_id, at))
+
+    def everyone(self, queue_id: int) -> None:
+        """The queue itself changed: deleted, paused, resumed."""
+        self._everyone.add(queue_id)
+
+    def send(self) -> None:
+        for queue_id, tags in self._ready.items():
+            HUB.signal(queue_id, tags.total(), None if None in tags else tags)
+        for queue_id, at in self._due.items():
+            HUB.due(queue_id, at)
+        for queue_id in self._everyone:
+            HUB.wake_everyone(queue_id)
+        changed = self._ready.keys() | self._due.keys() | self._everyone
+        if changed:
+            counts = {q: self._ready[q].total() if q in self._ready else 1 for q in changed}
+            HUB.on_change(counts | dict.fromkeys(self._everyone, EVERYONE))

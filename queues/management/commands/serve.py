@@ -1,0 +1,129 @@
+"""``manage.py serve``: the whole server in one command."""
+
+from __future__ import annotations
+
+import runpy
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from okmq_site import bootstrap, process
+
+CONFIG = Path(settings.BASE_DIR) / "okmq_site" / "gunicorn.conf.py"
+
+FIRST_START = """\
+First start: an account, an API key and a console user were made. They are shown this once.
+
+    account    {email}
+    API key    {key}
+    console    {url}/admin/    user {admin}    password {password}
+
+Try it:
+
+    export OKMQ_KEY={key}
+    curl -H "Authorization: Bearer $OKMQ_KEY" -d '{{"name": "hello"}}' {url}/queues
+"""
+
+LATER_START = """\
+The first account was made on {made:%Y-%m-%d %H:%M} UTC; its key and the console password were printed then.
+Another key: manage.py createkey EMAIL    Another password: manage.py changepassword {admin}
+"""
+
+
+class Command(BaseCommand):
+    help = "Prepare the database and serve every API, the console and the worker, in the foreground."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.HOST, help="default: %(default)s (HOST)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="default: %(default)s (PORT)")
+        parser.add_argument("--threads", type=int, help="requests at once in a process (OKMQ_THREADS)")
+        parser.add_argument("--processes", type=int, help="web processes (OKMQ_PROCESSES)")
+        parser.add_argument(
+            "--no-worker", action="store_true", help="leave the worker to `manage.py runworker`"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        threads = options["threads"] or settings.OKMQ_THREADS
+        processes = options["processes"] or settings.OKMQ_PROCESSES
+        if threads <= settings.OKMQ_RESERVED_THREADS:
+            raise CommandError(
+                f"--threads must be more than {settings.OKMQ_RESERVED_THREADS} (OKMQ_RESERVED_THREADS)"
+            )
+        if processes < 1:
+            raise CommandError("--processes must be at least 1")
+        settings.OKMQ_THREADS = threads
+        settings.OKMQ_PROCESSES = processes
+        process.keeps_house = not options["no_worker"]
+        if processes > 1 and not settings.ON_POSTGRESQL:
+            self.stderr.write(
+                "Several processes on SQLite wake each other slowly and gain nothing; 1 is better."
+            )
+        self._prepare(_url(options["host"], options["port"]))
+        process.raise_open_files_limit()
+        server = Server(
+            bind=f"{_bracketed(options['host'])}:{options['port']}", workers=processes, threads=threads
+        )
+        server.run()
+
+    def _prepare(self, url: str) -> None:
+        try:
+            made = bootstrap.prepare()
+            first = bootstrap.first_account_made_at()
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be prepared: {error}") from error
+        finally:
+            bootstrap.leave_database()
+        if made:
+            self.stdout.write(FIRST_START.format(url=url, **vars(made)))
+        elif first:
+            self.stdout.write(LATER_START.format(made=first, admin=bootstrap.ADMIN))
+        self.stdout.flush()
+
+
+class Server(BaseApplication):
+    """gunicorn, configured by ``gunicorn.conf.py`` and then by the command line."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {**runpy.run_path(str(CONFIG)), **self.options}.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from okmq_site.wsgi import application
+
+        return application
+
+    def run(self) -> None:
+        try:
+            Master(self).run()
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
+
+
+class Master(Arbiter):
+    """gunicorn's master, for which Ctrl-C means what SIGTERM means: finish, then stop."""
+
+    def handle_int(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.handle_term()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(host: str, port: int) -> str:
+    """Where a person on this machine reaches the server."""
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else _bracketed(host)}:{port}"  # noqa: S104

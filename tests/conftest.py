@@ -1,0 +1,108 @@
+"""Fixtures for every test.
+
+The engine writes from threads of its own, so no test can be wrapped in a transaction that is rolled
+back. The database is made once a run (once per xdist worker) and never emptied: a test is alone because
+it uses a fresh account, the only owner of anything.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+from django.test.utils import setup_databases
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests import database
+from tests.server import Server, ServerFactory, outputs_since
+
+if TYPE_CHECKING:
+    from accounts.models import Account
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Replaces pytest-django's: the test database, open to every test and thread of the run."""
+    with django_db_blocker.unblock():
+        setup_databases(verbosity=0, interactive=False, aliases={"default": None}, serialized_aliases=())
+        yield
+        _drop_test_database()
+
+
+def _drop_test_database() -> None:
+    connection = connections["default"]
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
+        database.drop(str(connection.settings_dict["NAME"]))
+
+
+@pytest.fixture(autouse=True)
+def _close_connection() -> Iterator[None]:
+    """A test leaves no connection of its thread behind, as a request leaves none."""
+    yield
+    connections["default"].close()
+
+
+@pytest.fixture
+def account(django_db_setup: None) -> Account:
+    """A fresh account: whatever it owns, this test made."""
+    return _new_account()
+
+
+@pytest.fixture
+def stranger(django_db_setup: None) -> Account:
+    """Another account, which must never see what ``account`` owns."""
+    return _new_account()
+
+
+@pytest.fixture
+def api_key(account: Account) -> str:
+    """A key of ``account`` with all scopes."""
+    from accounts.services import create_key
+
+    return create_key(account, "test")
+
+
+def _new_account() -> Account:
+    from accounts.services import create_account
+
+    return create_account(f"{uuid.uuid4().hex}@example.com")
+
+
+@pytest.fixture(scope="session")
+def server_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFactory]:
+    factory = ServerFactory(tmp_path_factory.mktemp("servers"))
+    yield factory
+    factory.close()
+
+
+@pytest.fixture(scope="session")
+def server(server_factory: ServerFactory) -> Server:
+    """A running ``manage.py serve`` with a database of its own, shared by the whole run.
+
+    A test may restart or kill it, but hands it on running. A test that fails shows what it printed.
+    """
+    return server_factory.start()
+
+
+@pytest.fixture
+def make_server(server_factory: ServerFactory) -> Iterator[ServerFactory]:
+    """Starts servers for this test alone: ``make_server(processes=2, OKMQ_POLL_SECONDS="5")``."""
+    made = server_factory.for_one_test()
+    yield made
+    made.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the servers printed during a test that failed."""
+    report = yield
+    if report.failed and call.when == "call":
+        report.sections += [(f"server {url}", text) for url, text in outputs_since(call.start)]
+    return report

@@ -1,0 +1,57 @@
+"""The server under test comes from tests/conftest.py; here are its clients, and queues with names of their own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from uuid import uuid4
+
+import pytest
+
+from tests.server import Server
+
+from .client import Client, Queue
+
+NewQueue = Callable[..., Queue]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "contract(*checks): the checks of the contract's §10 a test stands for"
+    )
+
+
+@pytest.fixture
+def mq(server: Server) -> Iterator[Client]:
+    """The owner: the key of a fresh account."""
+    with closing(Client(server.url, server.create_key()[1])) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(server: Server) -> Iterator[Client]:
+    """The key of a second account on the same server."""
+    with closing(Client(server.url, server.create_key()[1])) as client:
+        yield client
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no queue has."""
+    return f"n-{uuid4().hex}"
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic that no queue has subscribed to."""
+    return f"t-{uuid4().hex}"
+
+
+@pytest.fixture
+def new_queue(mq: Client) -> NewQueue:
+    """Makes queues with the given settings."""
+    return lambda **settings: Queue(mq, f"q-{uuid4().hex}").create(**settings)
+
+
+@pytest.fixture
+def q(new_queue: NewQueue) -> Queue:
+    """A fresh queue with the default settings."""
+    return new_queue()

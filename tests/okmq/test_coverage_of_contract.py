@@ -1,0 +1,64 @@
+"""Every check of the contract's black-box list (§10) that concerns queues, messages and topics has a test."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+REQUIRED_HERE: dict[str, range] = {
+    "A": range(1, 14),
+    "C": range(17, 40),
+    "D": range(40, 63),
+    "E": range(63, 88),
+    "F": range(88, 105),
+    "G": range(105, 108),
+    "H": range(108, 115),
+    "I": range(115, 125),
+    "J": range(125, 128),
+    "K": range(128, 133),
+    "M": range(153, 159),
+    "N": range(160, 162),
+    "O": range(162, 165),
+    "Q": range(169, 170),
+}
+REQUIRED = {f"{section}{number}" for section, numbers in REQUIRED_HERE.items() for number in numbers}
+
+
+def _tests() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield path.name, node
+
+
+def _checks(test: ast.FunctionDef) -> set[str]:
+    """The arguments of the test's `pytest.mark.contract(...)`."""
+    return {
+        str(argument.value)
+        for decorator in test.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.contract"
+        for argument in decorator.args
+        if isinstance(argument, ast.Constant)
+    }
+
+
+def _checks_in_docstring(test: ast.FunctionDef) -> set[str]:
+    head = (ast.get_docstring(test) or "").split(":")[0]
+    return {check.replace(" ", "") for check in re.findall(r"\b[A-Q] \d+\b", head)}
+
+
+def test_every_required_check_has_a_test() -> None:
+    covered = {check for _, test in _tests() for check in _checks(test)}
+    assert sorted(REQUIRED - covered) == []
+
+
+def test_every_docstring_names_the_checks_of_its_marker() -> None:
+    differing = [
+        f"{file}: {test.name}" for file, test in _tests() if _checks(test) != _checks_in_docstring(test)
+    ]
+    assert differing == []
+
+
+def test_no_test_claims_a_check_that_does_not_exist() -> None:
+    claimed = {check for _, test in _tests() for check in _checks(test)}
+    assert sorted(claimed - REQUIRED) == []
