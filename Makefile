@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres lint format lock docs clean
+.PHONY: run test test-sqlite test-postgres lint format lock docs bench clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
@@ -41,6 +41,10 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.run
 	$(BIN)/python -m okmq_site.env > docs/settings.md
+
+# About a quarter of an hour, on a machine that does nothing else: writes the table in benchmarks/README.md.
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py --readme $(ARGS)
 
 # Newest versions that pyproject.toml allows, as names, versions and hashes only.
 lock: $(BIN)/python

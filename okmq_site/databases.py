@@ -65,7 +65,8 @@ def _sqlite(found: dict[str, Any]) -> dict[str, Any]:
 def _postgresql(found: dict[str, Any], *, pool: int, prepare: bool) -> dict[str, Any]:
     options = {
         # Threads outnumber connections by far: one is borrowed for a request's database work and given back.
-        "pool": {"min_size": 1, "max_size": pool, "timeout": 5, "max_idle": 300},
+        # After an outage the pool tries anew for as long as it is asked, not for five minutes at a time.
+        "pool": {"min_size": 1, "max_size": pool, "timeout": 5, "max_idle": 300, "reconnect_timeout": 5},
         # A statement is prepared when a connection runs it the fifth time.
         "prepare_threshold": 5 if prepare else None,
         # Notice a dead server or a cut network within seconds, not after the kernel's quarter of an hour.
@@ -76,4 +77,11 @@ def _postgresql(found: dict[str, Any], *, pool: int, prepare: bool) -> dict[str,
         "tcp_user_timeout": 15_000,
     }
     merged = {**options, **found.get("OPTIONS", {})}
-    return {**found, "CONN_MAX_AGE": 0, "DISABLE_SERVER_SIDE_CURSORS": not prepare, "OPTIONS": merged}
+    return {
+        **found,
+        "CONN_MAX_AGE": 0,
+        # A connection that died while it lay idle is not handed out.
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": not prepare,
+        "OPTIONS": merged,
+    }

@@ -46,4 +46,4 @@ when_ready = process.when_ready
 post_worker_init = process.post_worker_init
 
 # Shorter turns let a request that only needs a moment overtake the ones that compute.
-sys.setswitchinterval(0.005)
+sys.setswitchinterval(0.0005)

@@ -50,9 +50,9 @@ def post_worker_init(worker: Worker) -> None:
     """A web process begins, before its first request."""
     _end_waits_on_stop(worker)
     if keeps_house:
-        from queues.broker import housekeeping
+        from queues.broker.housekeeping import start_thread
 
-        housekeeping.start_thread()
+        start_thread()
 
 
 def _end_waits_on_stop(worker: Worker) -> None:
@@ -61,10 +61,10 @@ def _end_waits_on_stop(worker: Worker) -> None:
     SIGINT comes from a Ctrl-C in the terminal, to the master as well: the master decides, and tells the
     workers by SIGTERM.
     """
-    from queues.broker import shutdown
+    from queues.broker.shutdown import begin
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        shutdown.begin()
+        begin()
         worker.handle_exit(signum, frame)
 
     signal.signal(signal.SIGTERM, stop)

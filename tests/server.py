@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import database
+from tests import database, reaper
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -77,6 +77,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+        reaper.end_with_run(self._process.pid)
         self._await_live(begin)
 
     def _await_live(self, begin: int) -> None:
@@ -104,7 +105,9 @@ class Server:
         """The exit code, once it has ended."""
         assert self._process is not None
         try:
-            return self._process.wait(seconds)
+            code = self._process.wait(seconds)
+            reaper.forget(self._process.pid)
+            return code
         except subprocess.TimeoutExpired:
             self.kill9()
             raise AssertionError(f"serve did not stop within {seconds} s:\n{self.output()}") from None
@@ -115,6 +118,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
+        reaper.forget(self._process.pid)
 
     def restart(self) -> None:
         self.stop()

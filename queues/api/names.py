@@ -1,17 +1,15 @@
-"""Rules for names and ids in requests, and what a look-up does with a text that can name nothing."""
+"""Rules for names in requests. Texts that are only looked up need none: see ``queues.broker.names``."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest
 from django.urls.converters import StringConverter
 
 NAME_LENGTH = 50
 _FORBIDDEN_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-NO_SUCH_TAG = "\u241a no message carries this tag: it is longer than a tag may be \u241a"
-"""Stands for filter texts the database could not even compare (NUL, undecodable bytes)."""
 
 
 def name_fault(name: str) -> str | None:
@@ -25,25 +23,19 @@ def name_fault(name: str) -> str | None:
     return None
 
 
-def can_be_stored(text: str) -> bool:
-    """False for texts no database row can hold: with NUL, or undecodable. They match nothing."""
-    return _UNSTORABLE.search(text) is None
-
-
-def path_part_exists(part: str, request: HttpRequest) -> bool:
-    """Whether a decoded part of the path can name anything.
+def is_text(part: str, request: HttpRequest) -> bool:
+    """Whether a part of the path was UTF-8 as it was sent; if not, it names nothing.
 
     Django puts ``%FF`` for bytes that are not UTF-8, so ``/queues/%FF`` would reach the queue whose name is
-    the three characters ``%FF``, which is addressed as ``%25FF``.
+    the three characters ``%FF``, which is addressed as ``%25FF``. It keeps no copy of the path as it was
+    sent, but gunicorn does.
     """
-    if "\0" in part:
-        return False
-    return "%" not in part or _is_utf8(request.META.get("PATH_INFO", ""))
+    return "%" not in part or _is_utf8(request.META.get("RAW_URI", ""))
 
 
-def _is_utf8(wsgi_text: str) -> bool:
+def _is_utf8(uri: str) -> bool:
     try:
-        wsgi_text.encode("latin-1").decode()
+        unquote_to_bytes(uri.partition("?")[0].encode("latin-1")).decode()
     except UnicodeError:
         return False
     return True

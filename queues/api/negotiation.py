@@ -60,16 +60,11 @@ class JSONParser(BaseParser):
 
 def json_response(value: Any, status: int = 200) -> HttpResponse:
     """A finished answer. Cheaper than DRF's ``Response``, which is a template response underneath."""
-    content = _encoder.encode(value)
-    return HttpResponse(
-        content, status=status, headers={"Content-Type": JSON, "Content-Length": str(len(content))}
-    )
+    return HttpResponse(_encoder.encode(value), status=status, content_type=JSON)
 
 
 def empty_response(status: int = 204) -> HttpResponse:
     """No body and no content type."""
     response = HttpResponse(status=status, content_type=JSON)
     del response.headers["Content-Type"]
-    if status != 204:
-        response.headers["Content-Length"] = "0"
     return response

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from queues.broker import errors as broker_errors
+from streams import errors as stream_errors
 
 
 @dataclass(slots=True)
@@ -60,6 +61,9 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     broker_errors.MessageNotFound: (404, "message not found"),
     broker_errors.TopicNotFound: (404, "topic not found: no queue subscribes to it"),
     broker_errors.QueueExists: (409, "a queue of that name exists already"),
+    stream_errors.StreamNotFound: (404, "stream not found"),
+    stream_errors.StreamExists: (409, "a stream of that name exists already"),
+    stream_errors.OffsetNotAssigned: (400, ""),
     broker_errors.QuotaExceeded: (413, ""),
     broker_errors.Unavailable: (503, "the database is not available, try again"),
     broker_errors.ShuttingDown: (503, "the server is stopping, try again"),

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from queues.api.names import NO_SUCH_TAG, can_be_stored
 from queues.api.problems import BadRequest
 
 Params = Mapping[str, str]
@@ -16,7 +15,7 @@ _DIGITS = 20
 
 
 def parse_query(query_string: str) -> Params:
-    """The parameters in WSGI's ``QUERY_STRING``. Undecodable bytes become lone surrogates: no match."""
+    """The parameters in WSGI's ``QUERY_STRING``. Undecodable bytes become lone surrogates."""
     if not query_string:
         return {}
     if not query_string.isascii():
@@ -49,6 +48,5 @@ def boolean(params: Params, name: str, default: bool) -> bool:
 
 
 def tag_filter(params: Params) -> str:
-    """The ``tag`` to filter by; "" for none. Never fails: a tag that cannot exist matches nothing."""
-    tag = params.get("tag", "")
-    return tag if can_be_stored(tag) else NO_SUCH_TAG
+    """The ``tag`` to filter by; "" for none. Never fails: one that cannot exist finds nothing."""
+    return params.get("tag", "")

@@ -117,7 +117,7 @@ class DialectViewSet(ViewSet):
         if isinstance(request, DialectRequest):
             request.discard_content()
         if request.method == "HEAD" and isinstance(response, HttpResponse):
-            response.content = b""  # always a 405: no body may follow, its length stays announced
+            response.content = b""  # always a 405, and no body may follow
         if isinstance(response, Response):
             response.accepted_renderer = self._renderer
             response.accepted_media_type = self._renderer.media_type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from queues.broker import clock, names, queues, settings_versions, sql
-from queues.broker.db import Connection, Statement
+from queues.broker.db import Connection
 from queues.broker.errors import MessageNotFound
 from queues.broker.types import Encoding, MessageView, QueueStats, State
 
@@ -55,27 +55,20 @@ def stats(account_id: int, queue: str, *, tag: str = "") -> QueueStats:
         if tag:
             counts: dict[str, int] = dict(db.rows(sql.COUNT_TAGGED, queue=queue_id, tag=tag, now=clock.now()))
             return QueueStats(**{str(state): counts.get(str(state), 0) for state in State})
-        return _from_counters(db, sql.COUNT_ALL, queue_id)
+        return _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=clock.now())[0])
 
 
-def _from_counters(db: Connection, statement: Statement, queue_id: int) -> QueueStats:
-    """From the running totals, less what is not pending: that much is few, or at least indexed."""
-    row = db.rows(statement, queue=queue_id, now=clock.now())[0]
-    messages, acked, dead, scheduled, leased, exhausted = (int(value or 0) for value in row)
-    return QueueStats(
-        pending=max(messages - acked - dead - scheduled - leased - exhausted, 0),
-        processing=leased,
-        scheduled=scheduled,
-        failed=dead + exhausted,
-        acked=acked,
-    )
+def _from_counters(row: Row) -> QueueStats:
+    messages, acked, dead, scheduled, leased, exhausted, *expired = (int(value or 0) for value in row)
+    pending = messages - acked - dead - scheduled - leased - exhausted
+    counts = (pending, leased, scheduled, dead + exhausted, acked)
+    return QueueStats(*(max(count - over, 0) for count, over in zip(counts, expired, strict=True)))
 
 
 def _views(db: Connection, rows: list[Row]) -> list[MessageView]:
-    settings_versions.load(db, {row[-1] for row in rows})
-    return [_view(*row) for row in rows]
+    settings = settings_versions.load(db, {row[-1] for row in rows})
+    return [_view(*row[:-1], settings[row[-1]]) for row in rows]
 
 
 def _view(public_id: str, offset: int, state: str, body: str, encoding: int, *rest: Any) -> MessageView:
-    values = [*rest[:-1], settings_versions.get(rest[-1])]
-    return MessageView(public_id, offset, State(state), body, Encoding(encoding), *values)
+    return MessageView(public_id, offset, State(state), body, Encoding(encoding), *rest)

@@ -99,7 +99,7 @@ class _Selection:
         if not offsets:
             return 0, None
         rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
-        batch = Batch(tx, load(tx, queue_id, rows))
+        batch = Batch(tx, queue_id, load(tx, queue_id, rows))
         done = sum(event(record, tx.now) for record in batch.records)
         batch.flush()
         return done, offsets[-1] if self.ids is None and len(offsets) == CHUNK else None

@@ -25,8 +25,8 @@ def move(tx: Transaction, records: list[Record]) -> None:
             _move_one(tx, record, *target[0])
         else:
             record.gone, record.message_changed = False, True
-            record.dead_at, record.dead_reason, record.letter = tx.now, record.letter, ""
-            record.sweep_at = None if record.settings.preserve_failed else record.expires_at
+            record.lie_dead(tx.now, record.letter)
+            record.letter = ""
 
 
 def _move_one(tx: Transaction, record: Record, target: int, offset: int, version: int) -> None:
@@ -53,6 +53,6 @@ def _move_one(tx: Transaction, record: Record, target: int, offset: int, version
         sweep_at, tx.now, 0, settings.max_attempts, 0, "",
     )  # fmt: skip
     tx.db.bulk(sql.INSERT_DELIVERIES, [delivery])
-    tx.db.bulk(sql.SET_NEXT_OFFSET, [(offset + 1, target)])
+    tx.db.run(sql.SET_NEXT_OFFSET, queue=target, next=offset + 1)
     tx.tally.add(target, messages=1, bytes=record.size)
     tx.wakes.ready(target, record.tag)

@@ -30,13 +30,15 @@ def promote(tx: Transaction, queue_id: int) -> int:
     if one_by_one:
         for record in _fall_due(tx, queue_id, [row[0] for row in one_by_one]):
             tx.wakes.ready(record.queue_id)
-    promoted = tx.db.run(sql.PROMOTE, queue=queue_id, lane=PULL_LANE, now=tx.now, limit=PROMOTE_AT_ONCE)
-    return promoted + len(one_by_one)
+    promoted = tx.db.rows(sql.PROMOTE, queue=queue_id, lane=PULL_LANE, now=tx.now, limit=PROMOTE_AT_ONCE)
+    for (tag,) in promoted:
+        tx.wakes.ready(queue_id, tag)
+    return len(promoted) + len(one_by_one)
 
 
 def _fall_due(tx: Transaction, queue_id: int, offsets: list[int]) -> list[Record]:
     rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
-    batch = Batch(tx, load(tx, queue_id, rows))
+    batch = Batch(tx, queue_id, load(tx, queue_id, rows))
     # Settled or leased anew since the first look? Then its due time has moved.
     due = [record for record in batch.records if record.state is not None and record.due_at <= tx.now]
     for record in due:
@@ -48,7 +50,7 @@ def _fall_due(tx: Transaction, queue_id: int, offsets: list[int]) -> list[Record
 def expire(tx: Transaction, queue_id: int, offsets: list[int]) -> int:
     """End the lives of those of the messages whose time is over. How many that were."""
     rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
-    batch = Batch(tx, load(tx, queue_id, rows))
+    batch = Batch(tx, queue_id, load(tx, queue_id, rows))
     over = [record for record in batch.records if record.sweep_at is not None and record.sweep_at <= tx.now]
     for record in over:
         record.expire(tx.now)

@@ -10,10 +10,12 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 
 from accounts import services
@@ -28,6 +30,13 @@ log = logging.getLogger("okmq.housekeeping")
 CHUNK = 1_000
 HELD_FOR = timedelta(seconds=15)
 NAME = f"{socket.gethostname()}:{os.getpid()}"
+
+Chore = Callable[[Transaction, int], int]
+"""Removes up to that many rows; how many it found, so that it is called again while there are more."""
+
+# Whoever has tables of his own beside the engine's adds to these when his app is ready.
+SWEEPS: list[Chore] = [due.sweep]
+PURGES: list[Chore] = [queues.purge_deleted]
 
 
 def start_thread() -> threading.Thread:
@@ -54,6 +63,9 @@ def run(stop: threading.Event) -> None:
             log.warning("housekeeping waits: %s", error)
         except Exception:
             log.exception("housekeeping failed")
+        finally:
+            # A connection that broke must not be met again.
+            connection.close()
         stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS)
 
 
@@ -69,8 +81,14 @@ def _tidy(stop: threading.Event, *, sweeping: bool) -> None:
     for queue_id in in_transaction(due.queues_due):
         while not stop.is_set() and in_transaction(partial(due.promote, queue_id=queue_id)) >= CHUNK:
             pass
-    if sweeping:
-        while not stop.is_set() and in_transaction(lambda tx: due.sweep(tx, CHUNK)) == CHUNK:
+    for sweep in SWEEPS if sweeping else ():
+        while not stop.is_set() and _do(sweep) == CHUNK:
             pass
-    while not stop.is_set() and in_transaction(lambda tx: queues.purge_deleted(tx, CHUNK)):
-        pass
+    for purge in PURGES:
+        while not stop.is_set() and _do(purge):
+            pass
+
+
+def _do(chore: Chore) -> int:
+    found: int = in_transaction(lambda tx: chore(tx, CHUNK))
+    return found

@@ -23,8 +23,8 @@ from django.db import transaction
 
 from queues.broker import clock, sql
 from queues.broker.counters import Tally
-from queues.broker.db import ERRORS, Connection, unavailable
-from queues.broker.errors import BrokerError, ShuttingDown
+from queues.broker.db import Connection, unavailable
+from queues.broker.errors import ShuttingDown
 from queues.broker.types import Micros
 from queues.broker.wakes import Wakes
 
@@ -48,20 +48,22 @@ class Transaction:
 
 
 class Failure:
-    """A transaction the database did not take. ``may_retry``: it was certainly rolled back (an error that
-    came while committing may have come after the fact)."""
+    """A transaction the database did not take. ``may_retry``: it was certainly rolled back. Only a connection
+    lost while committing leaves that open."""
 
-    def __init__(self, error: BaseException, *, may_retry: bool) -> None:
+    def __init__(self, error: BaseException, *, committing: bool) -> None:
         self.error = error
         self.conflict = isinstance(error, CONFLICTS)
         self.unavailable = None if self.conflict else unavailable(error)
-        self.may_retry = may_retry
+        self.may_retry = not (committing and self.unavailable)
 
 
 class Operation:
     """A call on its way through a lane. ``run`` gets the transaction and all operations of its kind that
-    travel together; it sets each one's ``result`` or ``error``. ``weight``: messages it touches."""
+    travel together; it sets each one's ``result`` or ``error``. ``weight``: messages it touches.
+    ``uses_orm``: its transaction is to be one that Django knows of."""
 
+    uses_orm = False
     __slots__ = ("_done", "error", "result", "weight")
 
     def __init__(self, weight: int = 1) -> None:
@@ -84,8 +86,9 @@ class Operation:
 
 
 class Call(Operation):
-    """Any other piece of work that needs a transaction of the engine."""
+    """Any other piece of work that needs a transaction of the engine. Travels alone."""
 
+    uses_orm = True
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[[Transaction], Any]) -> None:
@@ -166,7 +169,8 @@ class Lane:
             failure = self._commit(db, shard, batch)
         if failure is None:
             return
-        if failure.unavailable or not failure.may_retry:
+        alone = len(batch) == 1 and not failure.conflict
+        if failure.unavailable or alone or not failure.may_retry:
             for operation in batch:
                 operation.error = failure.unavailable or failure.error
             return
@@ -188,22 +192,17 @@ class Lane:
         for operation in batch:
             operation.result = operation.error = None
             by_kind.setdefault(type(operation), []).append(operation)
-        committing = False
         try:
-            with transaction.atomic():
+            db.open()
+            with transaction.atomic() if batch[0].uses_orm else db.transaction():
                 tx = Transaction(db, shard)
                 for kind, operations in by_kind.items():
                     kind.run(tx, operations)
                 for queue_id, changes in tx.tally.changes():
                     db.run(sql.ADD_TO_COUNTER, queue=queue_id, shard=shard, **changes)
-                committing = True
-        except BrokerError as error:
-            # Raised past the operation's own handling: a Call's refusal, which travels alone.
-            for operation in batch:
-                operation.error = error
-            return None
-        except ERRORS as error:
-            failure = Failure(error, may_retry=not committing)
+                db.committing = True
+        except Exception as error:  # also what no database raised: a text or a number it cannot hold
+            failure = Failure(error, committing=db.committing)
             if failure.unavailable:
                 db.discard()
             return failure
@@ -220,7 +219,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
 
     def of(self, kind: str) -> Lane:
-        """The lane for ``publish``, ``receive``, ``settle`` or ``bulk`` work."""
+        """The lane for ``publish``, ``receive``, ``settle``, ``stream`` or ``bulk`` work."""
         name = kind if django_connection.vendor == "postgresql" else "writer"
         lane = self._lanes.get(name)
         if lane is not None and self._pid == os.getpid():

@@ -94,6 +94,8 @@ class Listener(threading.Thread):
             try:
                 self._listen()
             except (psycopg.Error, OSError) as error:
+                if HUB.closing:
+                    return
                 log.warning("cannot hear other processes: %s", error)
                 time.sleep(1)
                 look_again()
@@ -140,10 +142,14 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         seen = None
+        next_fallback = time.monotonic() + FALLBACK_SECONDS
         while not HUB.closing:
             time.sleep(LOOK_EVERY_SECONDS)
             if not HUB.parked:
                 continue
+            if time.monotonic() >= next_fallback:
+                next_fallback = time.monotonic() + FALLBACK_SECONDS
+                look_again()
             try:
                 version = LANES.of("receive").submit(ForeignWrites())
             except BrokerError:

@@ -40,7 +40,7 @@ class Publish(Operation):
     __slots__ = ("account_id", "messages", "queue", "topic")
 
     def __init__(
-        self, account_id: int, messages: Sequence[NewMessage], *, queue: str = "", topic: str = ""
+        self, account_id: int, messages: Sequence[NewMessage], *, queue: str = "", topic: str | None = None
     ) -> None:
         super().__init__(weight=max(len(messages), 1))
         self.account_id = account_id
@@ -52,7 +52,7 @@ class Publish(Operation):
     def target(self) -> tuple[int, str]:
         """Account and what was named. A topic may share its name with a queue: NUL, which no name has,
         keeps the two apart."""
-        return self.account_id, f"\0{self.topic}" if self.topic else self.queue
+        return self.account_id, self.queue if self.topic is None else f"\0{self.topic}"
 
     @classmethod
     def run(cls, tx: Transaction, operations: list[Publish]) -> None:
@@ -62,22 +62,32 @@ class Publish(Operation):
             targets = subscribers.get(operation.target, [])
             targets = [queue_id for queue_id in targets if queue_id in queues]
             if not targets:
-                missing = TopicNotFound if operation.topic else QueueNotFound
-                operation.error = missing(operation.topic or operation.queue)
+                topic = operation.topic
+                operation.error = QueueNotFound(operation.queue) if topic is None else TopicNotFound(topic)
             for queue_id in targets:
                 by_queue[queue_id].append(operation)
+        stored, expired = _stored(tx, by_queue)
+        if expired:
+            for queue_id in sorted(expired):
+                due.expire(tx, queue_id, expired[queue_id])
+            # One of them may have been dead-lettered into a queue of this batch and have its next offset.
+            rows = tx.db.rows(sql.QUEUES_BY_ID, ids=sorted(by_queue))
+            queues = {row[0]: (row[3], row[4]) for row in rows}
+            stored, _ = _stored(tx, by_queue)
         for queue_id in sorted(by_queue):
-            _append(tx, queue_id, *queues[queue_id], by_queue[queue_id])
+            _append(tx, queue_id, *queues[queue_id], by_queue[queue_id], stored[queue_id])
 
 
 Targets = dict[tuple[int, str], list[int]]
+Stored = tuple[str, int, int]
+"""Id, offset and time of publication."""
 
 
 def _lock_targets(tx: Transaction, operations: list[Publish]) -> tuple[dict[int, tuple[int, int]], Targets]:
     """Lock every queue the operations publish to, in id order. Returns {queue id: (next offset, settings)}
     and which queues each (account, topic or queue name) means."""
-    direct = {(o.account_id, o.queue) for o in operations if not o.topic and names.storable(o.queue)}
-    topics = {(o.account_id, o.topic) for o in operations if o.topic and names.storable(o.topic)}
+    direct = {(o.account_id, o.queue) for o in operations if o.topic is None and names.storable(o.queue)}
+    topics = {(o.account_id, o.topic) for o in operations if o.topic is not None and names.storable(o.topic)}
     targets: Targets = defaultdict(list)
     if topics:
         for account_id, topic, queue_id in tx.db.rows(
@@ -106,11 +116,15 @@ def _texts(pairs: set[tuple[int, str]]) -> list[str]:
 
 
 def _append(
-    tx: Transaction, queue_id: int, next_offset: int, version: int, operations: list[Publish]
+    tx: Transaction,
+    queue_id: int,
+    next_offset: int,
+    version: int,
+    operations: list[Publish],
+    stored: dict[str, Stored],
 ) -> None:
     """Write what the operations bring to one locked queue."""
     settings = settings_versions.load(tx.db, [version])[version]
-    stored = _stored(tx, queue_id, operations)
     messages: list[Row] = []
     deliveries: list[Row] = []
     size = 0
@@ -135,7 +149,7 @@ def _append(
         return
     tx.db.bulk(sql.INSERT_MESSAGES, messages)
     tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
-    tx.db.bulk(sql.SET_NEXT_OFFSET, [(next_offset + len(messages), queue_id)])
+    tx.db.run(sql.SET_NEXT_OFFSET, queue=queue_id, next=next_offset + len(messages))
     tx.tally.add(queue_id, messages=len(messages), bytes=size, published_total=len(messages))
     keys = {row[6] for row in deliveries if row[3] == BLOCKED}
     if keys:
@@ -147,18 +161,21 @@ def _append(
             tx.wakes.due(queue_id, row[8])
 
 
-def _stored(tx: Transaction, queue_id: int, operations: list[Publish]) -> dict[str, tuple[str, int, int]]:
-    """Which of the operations' ids the queue holds: {id: (id, offset, created)}. One whose time to live is
-    over is removed first: its id is free, whether or not a sweep has come by."""
-    wanted = sorted({m.public_id for o in operations for m in o.messages if m.public_id is not None})
-    if not wanted:
-        return {}
-    rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted)
-    expired = [row[1] for row in rows if row[3] is not None and row[3] <= tx.now]
-    if expired:
-        due.expire(tx, queue_id, expired)
-        rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted)
-    return {row[0]: (row[0], row[1], row[2]) for row in rows}
+def _stored(
+    tx: Transaction, by_queue: dict[int, list[Publish]]
+) -> tuple[dict[int, dict[str, Stored]], dict[int, list[int]]]:
+    """Which of the operations' ids each queue holds, and the offsets of those whose time to live is over:
+    their ids are free, whether or not a sweep has come by."""
+    stored: dict[int, dict[str, Stored]] = {}
+    expired: dict[int, list[int]] = {}
+    for queue_id, operations in by_queue.items():
+        wanted = sorted({m.public_id for o in operations for m in o.messages if m.public_id is not None})
+        rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted) if wanted else []
+        stored[queue_id] = {row[0]: (row[0], row[1], row[2]) for row in rows}
+        over = [row[1] for row in rows if row[3] is not None and row[3] <= tx.now]
+        if over:
+            expired[queue_id] = over
+    return stored, expired
 
 
 def _rows(

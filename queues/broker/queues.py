@@ -25,6 +25,7 @@ def reading() -> Iterator[Connection]:
     """A connection to look with, given back afterwards: a parked or slow client never keeps one."""
     db = Connection()
     try:
+        db.open()
         yield db
     except ERRORS as error:
         raise unavailable(error) or error from error
@@ -80,15 +81,16 @@ def update_queue(
 
     def update(tx: Transaction) -> QueueInfo:
         queue = _locked(account_id, name)
+        current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
         if settings is not None:
-            old = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
-            queue.settings_id = settings_versions.store(tx.db, settings(old), tx.now)
+            # Not loaded again: what this transaction stored must not be cached before it is committed.
+            current = settings(current)
+            queue.settings_id = settings_versions.store(tx.db, current, tx.now)
         if topics is not None:
             queue.subscriptions.all().delete()
             _subscribe(queue, topics)
         queue.updated_at = to_datetime(tx.now)
         queue.save(update_fields=["settings_id", "updated_at"])
-        current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
         return _info(queue, topics if topics is not None else _topics(queue), current)
 
     info: QueueInfo = in_transaction(update)
@@ -145,9 +147,11 @@ def purge_deleted(tx: Transaction, limit: int) -> int:
     offsets = tx.db.rows(sql.REST_OF_QUEUE, queue=queue_id, limit=limit)
     if offsets:
         tx.db.run(sql.DELETE_DELIVERY_RANGE, queue=queue_id, last=offsets[-1][0])
-        return tx.db.run(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=offsets[-1][0])
+        tx.db.run(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=offsets[-1][0])
+        return len(offsets)
     tx.db.run(sql.DELETE_COUNTERS, queue=queue_id)
-    return tx.db.run(sql.DELETE_QUEUE, queue=queue_id)
+    tx.db.run(sql.DELETE_QUEUE, queue=queue_id)
+    return 1
 
 
 def id_of(db: Connection, account_id: int, name: str) -> int:

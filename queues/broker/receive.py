@@ -14,7 +14,7 @@ from queues.broker import due, names, partition_keys, settings_versions, sql
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound
 from queues.broker.lanes import LANES, Operation
-from queues.broker.types import Encoding, Micros, Received
+from queues.broker.types import Encoding, Micros, QueueSettings, Received
 from queues.broker.wakes import HUB
 from queues.models import PULL_LANE, DeliveryState
 
@@ -63,11 +63,13 @@ def receive(
                 return []
             if look.next_due is not None:
                 HUB.due(look.queue_id, look.next_due)
-            woken = place.wait(remaining)
-            if HUB.closing or (gone is not None and gone()):
-                if woken:
-                    HUB.signal(look.queue_id)
-                return []
+            place.wait(remaining)
+            leaving = HUB.closing or (gone is not None and gone())
+        if leaving:
+            if place.woken:
+                # For a message, it may be, if only in the last moment: let the next one look.
+                HUB.signal(look.queue_id)
+            return []
 
 
 @dataclass(slots=True)
@@ -131,8 +133,10 @@ class Receive(Operation):
                 operation.error = QueueNotFound(operation.queue)
                 continue
             queue_id, _, _, paused, next_due = row
-            operation.result = Look(queue_id, [], next_due)
-            if not paused and names.storable(operation.tag):
+            handing_out = not paused and names.storable(operation.tag)
+            # Where nothing can come, nothing falls due: what is due already would have it look for ever.
+            operation.result = Look(queue_id, [], next_due if handing_out else None)
+            if handing_out:
                 together[queue_id, operation.tag].append(operation)
         promoted: dict[int, Micros | None] = {}
         for (queue_id, tag), group in sorted(together.items(), key=lambda item: item[0]):
@@ -159,6 +163,7 @@ class _Claim:
         self.removed: list[Row] = []
         self.removed_bytes = 0
         self.keys: set[str] = set()
+        self.settings: dict[int, QueueSettings] = {}
 
     def run(self) -> None:
         open_receivers = list(self.receivers)
@@ -185,7 +190,7 @@ class _Claim:
             )
         else:
             rows = self.tx.db.rows(sql.CLAIM, queue=self.queue_id, lane=PULL_LANE, limit=limit)
-        settings_versions.load(self.tx.db, {row[6] for row in rows})
+        self.settings = settings_versions.load(self.tx.db, {row[6] for row in rows})
         # A join promises no order.
         return sorted(rows, key=lambda row: (-row[10], row[4]))
 
@@ -195,7 +200,7 @@ class _Claim:
             expires_at, _, body, encoding, metadata, headers,
         ) = row  # fmt: skip
         now = self.tx.now
-        settings = settings_versions.get(version)
+        settings = self.settings[version]
         attempts += 1
         lease_until = receipt = None
         # Rises even if a clock was set back.

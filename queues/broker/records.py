@@ -12,7 +12,6 @@ all of them in a few statements.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -139,8 +138,13 @@ class Record:
         if self.settings.dead_letter_queue is not None:
             self.letter, self.gone = reason, True
             return
+        self.lie_dead(now, reason)
+
+    def lie_dead(self, now: Micros, reason: str) -> None:
+        """Dead in place. Who died of expiry stays until it is dealt with: the next sweep would undo it."""
         self.dead_at, self.dead_reason = now, reason[:256]
-        self.sweep_at = None if self.settings.preserve_failed else self.expires_at
+        spared = self.settings.preserve_failed or (self.expires_at is not None and self.expires_at <= now)
+        self.sweep_at = None if spared else self.expires_at
 
     def revive(self, now: Micros) -> None:
         """Replay: pending again with all attempts before it, at its old place in the order."""
@@ -162,10 +166,11 @@ class Record:
 
 
 class Batch:
-    """The records a transaction has in hand, and their one write."""
+    """The records of one queue that a transaction has in hand, and their one write."""
 
-    def __init__(self, tx: Transaction, records: Iterable[Record]) -> None:
+    def __init__(self, tx: Transaction, queue_id: int, records: Iterable[Record]) -> None:
         self.tx = tx
+        self.queue_id = queue_id
         self.records = list(records)
         versions = settings_versions.load(tx.db, {record.settings_id for record in self.records})
         for record in self.records:
@@ -190,19 +195,25 @@ class Batch:
         self._release_keys(leaving + entering + moving)
 
     def _count(self) -> None:
-        tally = self.tx.tally
+        gone = size = acked = dead = acked_total = dead_total = 0
         for record, (was_acked, was_dead) in zip(self.records, self._before, strict=True):
-            acked = record.acked_at is not None
-            dead = record.dead_at is not None
-            tally.add(
-                record.queue_id,
-                messages=-record.gone,
-                bytes=-record.size if record.gone else 0,
-                acked=(acked and not record.gone) - was_acked,
-                dead=(dead and not record.gone) - was_dead,
-                acked_total=acked and not was_acked,
-                dead_total=(dead and not was_dead) or bool(record.letter),
-            )
+            is_acked, is_dead = record.acked_at is not None, record.dead_at is not None
+            if record.gone:
+                gone += 1
+                size += record.size
+            acked += (is_acked and not record.gone) - was_acked
+            dead += (is_dead and not record.gone) - was_dead
+            acked_total += is_acked and not was_acked
+            dead_total += (is_dead and not was_dead) or bool(record.letter)
+        self.tx.tally.add(
+            self.queue_id,
+            messages=-gone,
+            bytes=-size,
+            acked=acked,
+            dead=dead,
+            acked_total=acked_total,
+            dead_total=dead_total,
+        )
 
     def _wake(self, records: list[Record]) -> None:
         for record in records:
@@ -212,12 +223,9 @@ class Batch:
                 self.tx.wakes.due(record.queue_id, record.due_at)
 
     def _release_keys(self, records: list[Record]) -> None:
-        keys: dict[int, set[str]] = defaultdict(set)
-        for record in records:
-            if record.partition_key:
-                keys[record.queue_id].add(record.partition_key)
-        for queue_id in sorted(keys):
-            partition_keys.put_in_order(self.tx, queue_id, keys[queue_id])
+        keys = {record.partition_key for record in records if record.partition_key}
+        if keys:
+            partition_keys.put_in_order(self.tx, self.queue_id, keys)
 
 
 def delivery_row(record: Record) -> Row:
@@ -252,17 +260,19 @@ def load(tx: Transaction, queue_id: int, rows: list[Row]) -> list[Record]:
         tx.db.rows(sql.LOCK_QUEUES, ids=[queue_id])
     for row in tx.db.rows(sql.LOCK_DELIVERIES, queue=queue_id, lane=PULL_LANE, offsets=sorted(records)):
         records[row[0]].add_delivery(row)
-    bare = sorted(offset for offset, record in records.items() if record.state is None)
-    if bare:
-        found = {row[1]: row for row in tx.db.rows(sql.LOCK_RECORDS, queue=queue_id, offsets=bare)}
-        for offset in bare:
+    # Without delivery, or dead before it was replayed between the two looks: what was read is stale.
+    again = sorted(o for o, record in records.items() if record.state is None or record.dead_at is not None)
+    if again:
+        found = {row[1]: row for row in tx.db.rows(sql.LOCK_RECORDS, queue=queue_id, offsets=again)}
+        for offset in again:
             if offset in found:
                 records[offset] = Record(found[offset])
             else:
                 del records[offset]
-        # Replayed between the two looks: it has a delivery again.
-        revived = [o for o in bare if o in records and records[o].settled_at is None]
+        # Replayed: it has a delivery again.
+        revived = [o for o in again if o in records and records[o].settled_at is None]
         if revived:
             for row in tx.db.rows(sql.LOCK_DELIVERIES, queue=queue_id, lane=PULL_LANE, offsets=revived):
                 records[row[0]].add_delivery(row)
-    return list(records.values())
+    # By offset: that is the order in which those that die together reach their dead-letter queue.
+    return [records[offset] for offset in sorted(records)]

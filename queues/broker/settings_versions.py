@@ -19,13 +19,15 @@ _cache: dict[int, QueueSettings] = {}
 
 def load(db: Connection, ids: Iterable[int]) -> dict[int, QueueSettings]:
     """The settings of every version asked for."""
+    global _cache
     if len(_cache) > _MAX_CACHED:
-        _cache.clear()
-    missing = set(ids) - _cache.keys()
+        _cache = {}  # and not cleared: other threads hold the old one
+    cache = _cache
+    missing = set(ids) - cache.keys()
     if missing:
         for version, document in db.rows(sql.LOAD_SETTINGS, ids=sorted(missing)):
-            _cache[version] = msgspec.json.decode(document, type=QueueSettings)
-    return _cache
+            cache[version] = msgspec.json.decode(document, type=QueueSettings)
+    return cache
 
 
 def store(db: Connection, settings: QueueSettings, now: Micros) -> int:
@@ -35,11 +37,6 @@ def store(db: Connection, settings: QueueSettings, now: Micros) -> int:
     db.run(sql.STORE_SETTINGS, digest=digest, document=document, now=now)
     version: int = db.rows(sql.FIND_SETTINGS, digest=digest)[0][0]
     return version
-
-
-def get(version: int) -> QueueSettings:
-    """A version that ``load`` has brought in this transaction."""
-    return _cache[version]
 
 
 def read(version: SettingsVersion) -> QueueSettings:

@@ -59,7 +59,7 @@ class Settle(Operation):
 def _settle_queue(tx: Transaction, queue_id: int, operations: list[Settle]) -> None:
     wanted = sorted({s.public_id for o in operations for s in o.settlements if names.storable(s.public_id)})
     rows = tx.db.rows(sql.RECORDS_BY_ID, queue=queue_id, ids=wanted) if wanted else []
-    batch = Batch(tx, load(tx, queue_id, rows) if rows else [])
+    batch = Batch(tx, queue_id, load(tx, queue_id, rows) if rows else [])
     records = {record.public_id: record for record in batch.records}
     nacked = 0
     for operation in operations:

@@ -58,7 +58,7 @@ QUEUES_FOR_RECEIVE = Statement(
 
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
 
-SET_NEXT_OFFSET = Update("queues_queue", {"next_offset": "bigint"}, {"id": "bigint"})
+SET_NEXT_OFFSET = Statement("UPDATE queues_queue SET next_offset = :next WHERE id = :queue")
 
 # ---------------------------------------------------------------- messages
 
@@ -229,6 +229,7 @@ PROMOTE = Statement(
             AND d.partition_key = '' AND (d.state = 0 OR d.attempts < d.max_attempts)
         ORDER BY d.due_at LIMIT :limit {skip_locked}
     )
+    RETURNING tag
     """
 )
 """Scheduled and due, or leased and not settled in time: ready again. (Keyed and exhausted ones are
@@ -236,12 +237,15 @@ decided one by one.) Skips what another transaction is promoting or settling jus
 
 DUE_ONE_BY_ONE = Statement(
     """
-    SELECT d."offset", d.partition_key FROM queues_delivery d
-    WHERE d.queue_id = :queue AND d.lane = :lane AND d.state IN (0, 2) AND d.due_at <= :now
-        AND (d.partition_key <> '' OR (d.state = 2 AND d.attempts >= d.max_attempts))
-    ORDER BY d.due_at LIMIT :limit
+    SELECT f."offset" FROM (
+        SELECT d."offset", d.partition_key, d.state, d.attempts, d.max_attempts FROM queues_delivery d
+        WHERE d.queue_id = :queue AND d.lane = :lane AND d.state IN (0, 2) AND d.due_at <= :now
+        ORDER BY d.due_at LIMIT :limit
+    ) f
+    WHERE f.partition_key <> '' OR (f.state = 2 AND f.attempts >= f.max_attempts)
     """
 )
+"""Only among the first that are due: with a million simple ones due this must not pass them all."""
 
 NEXT_DUE = Statement(
     """
@@ -363,7 +367,7 @@ OFFSETS_IN_STATE = {
 }
 
 COUNT_ALL = Statement(
-    """
+    f"""
     SELECT
         (SELECT sum(messages) FROM queues_queuecounter WHERE queue_id = :queue),
         (SELECT sum(acked) FROM queues_queuecounter WHERE queue_id = :queue),
@@ -374,10 +378,19 @@ COUNT_ALL = Statement(
          WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at > :now AND state = 2),
         (SELECT count(*) FROM queues_delivery
          WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at <= :now AND state = 2
-            AND attempts >= max_attempts)
+            AND attempts >= max_attempts),
+        count(CASE state WHEN 'pending' THEN 1 END), count(CASE state WHEN 'processing' THEN 1 END),
+        count(CASE state WHEN 'scheduled' THEN 1 END), count(CASE state WHEN 'failed' THEN 1 END),
+        count(CASE state WHEN 'acked' THEN 1 END)
+    FROM (
+        SELECT {_STATE} AS state {_WITH_DELIVERY}
+        WHERE +m.queue_id = :queue AND m.sweep_at IS NOT NULL AND m.sweep_at <= :now
+    ) expired
     """
 )
-"""One statement, so that all six are of one snapshot."""
+"""The running totals, what is not pending (few, or at least indexed), and what the next sweep will take: that
+counts no more. One statement, so that all are of one snapshot. The plus keeps SQLite from walking through all
+messages of the queue to find the expired ones."""
 
 COUNT_TAGGED = Statement(
     f"""

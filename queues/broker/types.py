@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any
 
+import msgspec
+
 Micros = int
 
 MAX_INSTANT: Micros = 253_402_300_799_999_999
@@ -101,8 +103,7 @@ class QueueInfo:
     topics: tuple[str, ...]
 
 
-@dataclass(slots=True, frozen=True)
-class NewMessage:
+class NewMessage(msgspec.Struct, frozen=True, gc=False):
     """One message to publish.
 
     ``body`` is text, read by ``encoding``; ``size`` its length in bytes as quotas count it.
@@ -125,8 +126,7 @@ class NewMessage:
     headers: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Published:
+class Published(msgspec.Struct, frozen=True, gc=False):
     """The answer for one message, in the order given. ``duplicate``: the id was already stored and
     nothing was changed; ``offset`` and ``created_at`` are then the stored message's."""
 
@@ -136,8 +136,7 @@ class Published:
     duplicate: bool
 
 
-@dataclass(slots=True, frozen=True)
-class Received:
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A message handed out. ``lease_until`` and ``receipt`` are None when it was acked on delivery.
 
     ``receipt`` rises with every delivery of the message; only the latest one settles it."""
@@ -157,8 +156,7 @@ class Received:
     receipt: int | None
 
 
-@dataclass(slots=True, frozen=True)
-class Ack:
+class Ack(msgspec.Struct, frozen=True, gc=False):
     """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
     With ``receipt`` None any live or dead message may be acked by id alone; otherwise only while that
     receipt's lease is the latest one."""
@@ -168,8 +166,7 @@ class Ack:
     receipt: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Nack:
+class Nack(msgspec.Struct, frozen=True, gc=False):
     """The delivery failed. ``deliver_at`` None: after the message's retry strategy's delay.
     ``dead``: give up at once, whatever attempts are left. ``reason`` is kept with a dead message."""
 
@@ -180,8 +177,7 @@ class Nack:
     reason: str = ""
 
 
-@dataclass(slots=True, frozen=True)
-class Extend:
+class Extend(msgspec.Struct, frozen=True, gc=False):
     """Hold the lease until ``seconds`` from now."""
 
     public_id: str

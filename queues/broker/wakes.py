@@ -3,6 +3,9 @@
 The hub knows who is parked on which queue. A transaction collects what it made ready and tells the hub after
 its commit; the hub wakes one receiver for each message, first come first served, and leaves the rest parked.
 Receivers also wake by the clock, when a delayed message or a lease falls due.
+
+Those who follow a stream park here too, under one cap with all others. A stream's channel is minus its id
+(``of_stream``), so that it never meets a queue's; what else is said here of queues holds for it.
 """
 
 from __future__ import annotations
@@ -17,9 +20,15 @@ from queues.broker import clock
 from queues.broker.types import Micros
 
 EVERYONE = -1
+LONGEST_NAP_SECONDS = 60.0
 
 Signal = dict[int, int]
 """Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
+
+
+def of_stream(stream_id: int) -> int:
+    """The channel on which readers of a stream wait. Reading takes nothing away, so all of them are woken."""
+    return -stream_id
 
 
 class Waiter:
@@ -113,20 +122,24 @@ class Hub:
             del self._parked[queue_id]
 
     def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> None:
-        """``count`` messages of the queue became ready, with these tags if that is known."""
+        """``count`` messages of the queue became ready, with these tags if that is known. If it is not, one
+        who takes a single tag may look in vain: those after him look too, down to one who takes any."""
         with self._lock:
             self._stamp(queue_id)
             waiters = self._parked.get(queue_id)
             if not waiters:
                 return
+            left = None if tags is None else tags.copy()
             passed_over: list[Waiter] = []
             while waiters and count > 0:
                 waiter = waiters.popleft()
-                if waiter.tag and tags is not None and not tags.get(waiter.tag):
-                    passed_over.append(waiter)
-                    continue
+                if waiter.tag and left is not None:
+                    if left[waiter.tag] <= 0:
+                        passed_over.append(waiter)
+                        continue
+                    left[waiter.tag] -= 1
                 waiter.wake()
-                count -= 1
+                count -= not waiter.tag or left is not None
             waiters.extendleft(reversed(passed_over))
 
     def _stamp(self, queue_id: int) -> None:
@@ -148,11 +161,13 @@ class Hub:
 
     # ------------------------------------------------------------ by the clock
 
-    def due(self, queue_id: int, at: Micros) -> None:
-        """Something of the queue becomes ready at ``at``, if nothing happens to it before."""
+    def due(self, queue_id: int, at: Micros, *, news: bool = False) -> None:
+        """Something of the queue becomes ready at ``at``, if nothing happens to it before. ``news``: just now
+        written, not only seen."""
         with self._lock:
-            # Somebody between look and parking has not seen this: the stamp sends him back to look.
-            self._stamp(queue_id)
+            if news:
+                # Somebody between look and parking has not seen this: the stamp sends him back to look.
+                self._stamp(queue_id)
             if not self._parked.get(queue_id):
                 return  # whoever parks later has looked and knows
             # Only the earliest is kept. The receiver it wakes looks, and brings back the next one.
@@ -170,13 +185,18 @@ class Hub:
         while not self.closing:
             with self._lock:
                 while not self._due or self._due[0][0] > clock.now():
-                    wait = (self._due[0][0] - clock.now()) / clock.SECOND if self._due else None
-                    self._due_changed.wait(wait)
+                    self._due_changed.wait(self._seconds_to_wait())
                 at, queue_id = heapq.heappop(self._due)
                 if self._next_due.get(queue_id) != at:
                     continue  # an earlier one came after it and has been signalled
                 del self._next_due[queue_id]
             self.signal(queue_id)
+
+    def _seconds_to_wait(self) -> float | None:
+        if not self._due:
+            return None
+        # No condition can wait for the year 9999, and the clock may be set meanwhile.
+        return min((self._due[0][0] - clock.now()) / clock.SECOND, LONGEST_NAP_SECONDS)
 
     def close(self) -> None:
         """Let everyone go with what they have; nobody parks any more. Safe in a signal handler's thread."""
@@ -210,7 +230,7 @@ class Wakes:
         for queue_id, tags in self._ready.items():
             HUB.signal(queue_id, tags.total(), None if None in tags else tags)
         for queue_id, at in self._due.items():
-            HUB.due(queue_id, at)
+            HUB.due(queue_id, at, news=True)
         for queue_id in self._everyone:
             HUB.wake_everyone(queue_id)
         changed = self._ready.keys() | self._due.keys() | self._everyone

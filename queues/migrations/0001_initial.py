@@ -6,163 +6,303 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Duty',
+            name="Duty",
             fields=[
-                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('holder', models.CharField(max_length=64)),
-                ('until', queues.fields.InstantField()),
+                ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("holder", models.CharField(max_length=64)),
+                ("until", queues.fields.InstantField()),
             ],
         ),
         migrations.CreateModel(
-            name='SettingsVersion',
+            name="SettingsVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('document', models.TextField()),
-                ('created_at', queues.fields.InstantField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("document", models.TextField()),
+                ("created_at", queues.fields.InstantField()),
             ],
         ),
         migrations.CreateModel(
-            name='Queue',
+            name="Queue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=256)),
-                ('kind', models.CharField(choices=[('worker', 'Worker'), ('pubsub', 'Pubsub')], default='worker', max_length=8)),
-                ('next_offset', models.BigIntegerField(default=0)),
-                ('created_at', queues.fields.InstantField()),
-                ('updated_at', queues.fields.InstantField()),
-                ('paused_at', queues.fields.InstantField(blank=True, null=True)),
-                ('deleted_at', queues.fields.InstantField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='queues', to='accounts.account')),
-                ('settings', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='queues.settingsversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=256)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("worker", "Worker"), ("pubsub", "Pubsub")], default="worker", max_length=8
+                    ),
+                ),
+                ("next_offset", models.BigIntegerField(default=0)),
+                ("created_at", queues.fields.InstantField()),
+                ("updated_at", queues.fields.InstantField()),
+                ("paused_at", queues.fields.InstantField(blank=True, null=True)),
+                ("deleted_at", queues.fields.InstantField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="queues",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "settings",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="queues.settingsversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('offset', models.BigIntegerField()),
-                ('public_id', models.CharField(max_length=256)),
-                ('body', models.TextField()),
-                ('encoding', models.SmallIntegerField()),
-                ('size', models.IntegerField()),
-                ('tag', models.CharField(blank=True, default='', max_length=256)),
-                ('partition_key', models.CharField(blank=True, default='', max_length=256)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('metadata', models.TextField(blank=True, null=True)),
-                ('headers', models.TextField(blank=True, null=True)),
-                ('created_at', queues.fields.InstantField()),
-                ('updated_at', queues.fields.InstantField()),
-                ('deliver_at', queues.fields.InstantField()),
-                ('expires_at', queues.fields.InstantField(blank=True, null=True)),
-                ('sweep_at', queues.fields.InstantField(blank=True, null=True)),
-                ('attempts', models.IntegerField(default=0)),
-                ('receipt', models.BigIntegerField(default=0)),
-                ('acked_at', queues.fields.InstantField(blank=True, null=True)),
-                ('dead_at', queues.fields.InstantField(blank=True, null=True)),
-                ('dead_reason', models.CharField(blank=True, default='', max_length=256)),
-                ('queue', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='queues.queue')),
-                ('settings', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='queues.settingsversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("offset", models.BigIntegerField()),
+                ("public_id", models.CharField(max_length=256)),
+                ("body", models.TextField()),
+                ("encoding", models.SmallIntegerField()),
+                ("size", models.IntegerField()),
+                ("tag", models.CharField(blank=True, default="", max_length=256)),
+                ("partition_key", models.CharField(blank=True, default="", max_length=256)),
+                ("priority", models.SmallIntegerField(default=0)),
+                ("metadata", models.TextField(blank=True, null=True)),
+                ("headers", models.TextField(blank=True, null=True)),
+                ("created_at", queues.fields.InstantField()),
+                ("updated_at", queues.fields.InstantField()),
+                ("deliver_at", queues.fields.InstantField()),
+                ("expires_at", queues.fields.InstantField(blank=True, null=True)),
+                ("sweep_at", queues.fields.InstantField(blank=True, null=True)),
+                ("attempts", models.IntegerField(default=0)),
+                ("receipt", models.BigIntegerField(default=0)),
+                ("acked_at", queues.fields.InstantField(blank=True, null=True)),
+                ("dead_at", queues.fields.InstantField(blank=True, null=True)),
+                ("dead_reason", models.CharField(blank=True, default="", max_length=256)),
+                (
+                    "queue",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="queues.queue",
+                    ),
+                ),
+                (
+                    "settings",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="queues.settingsversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('topic', models.CharField(max_length=256)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
-                ('queue', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='queues.queue')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("topic", models.CharField(max_length=256)),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "queue",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="subscriptions",
+                        to="queues.queue",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('pk', models.CompositePrimaryKey('queue_id', 'lane', 'offset', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('lane', models.IntegerField(default=0)),
-                ('offset', models.BigIntegerField()),
-                ('state', models.SmallIntegerField(choices=[(0, 'Scheduled'), (1, 'Ready'), (2, 'Leased'), (3, 'Blocked')])),
-                ('rank', models.SmallIntegerField(default=0)),
-                ('tag', models.CharField(default='', max_length=256)),
-                ('partition_key', models.CharField(default='', max_length=256)),
-                ('deliver_at', queues.fields.InstantField()),
-                ('due_at', queues.fields.InstantField()),
-                ('sweep_at', queues.fields.InstantField(null=True)),
-                ('updated_at', queues.fields.InstantField()),
-                ('attempts', models.IntegerField(default=0)),
-                ('max_attempts', models.IntegerField()),
-                ('receipt', models.BigIntegerField(default=0)),
-                ('consumer', models.CharField(default='', max_length=256)),
-                ('queue', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='queues.queue')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "queue_id",
+                        "lane",
+                        "offset",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("lane", models.IntegerField(default=0)),
+                ("offset", models.BigIntegerField()),
+                (
+                    "state",
+                    models.SmallIntegerField(
+                        choices=[(0, "Scheduled"), (1, "Ready"), (2, "Leased"), (3, "Blocked")]
+                    ),
+                ),
+                ("rank", models.SmallIntegerField(default=0)),
+                ("tag", models.CharField(default="", max_length=256)),
+                ("partition_key", models.CharField(default="", max_length=256)),
+                ("deliver_at", queues.fields.InstantField()),
+                ("due_at", queues.fields.InstantField()),
+                ("sweep_at", queues.fields.InstantField(null=True)),
+                ("updated_at", queues.fields.InstantField()),
+                ("attempts", models.IntegerField(default=0)),
+                ("max_attempts", models.IntegerField()),
+                ("receipt", models.BigIntegerField(default=0)),
+                ("consumer", models.CharField(default="", max_length=256)),
+                (
+                    "queue",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="queues.queue",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 1)), fields=['queue', 'lane', 'rank', 'offset'], name='delivery_ready'), models.Index(condition=models.Q(('state', 1), models.Q(('tag', ''), _negated=True)), fields=['queue', 'lane', 'tag', 'rank', 'offset'], name='delivery_ready_tag'), models.Index(condition=models.Q(('state__in', (0, 2))), fields=['queue', 'lane', 'due_at'], name='delivery_due'), models.Index(condition=models.Q(('partition_key', ''), _negated=True), fields=['queue', 'lane', 'partition_key', 'state', 'offset'], name='delivery_key')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", 1)),
+                        fields=["queue", "lane", "rank", "offset"],
+                        name="delivery_ready",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", 1), models.Q(("tag", ""), _negated=True)),
+                        fields=["queue", "lane", "tag", "rank", "offset"],
+                        name="delivery_ready_tag",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", (0, 2))),
+                        fields=["queue", "lane", "due_at"],
+                        name="delivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("partition_key", ""), _negated=True),
+                        fields=["queue", "lane", "partition_key", "state", "offset"],
+                        name="delivery_key",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='QueueCounter',
+            name="QueueCounter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shard', models.SmallIntegerField()),
-                ('messages', models.BigIntegerField(default=0)),
-                ('bytes', models.BigIntegerField(default=0)),
-                ('acked', models.BigIntegerField(default=0)),
-                ('dead', models.BigIntegerField(default=0)),
-                ('published_total', models.BigIntegerField(default=0)),
-                ('received_total', models.BigIntegerField(default=0)),
-                ('acked_total', models.BigIntegerField(default=0)),
-                ('nacked_total', models.BigIntegerField(default=0)),
-                ('dead_total', models.BigIntegerField(default=0)),
-                ('expired_total', models.BigIntegerField(default=0)),
-                ('queue', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='queues.queue')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("shard", models.SmallIntegerField()),
+                ("messages", models.BigIntegerField(default=0)),
+                ("bytes", models.BigIntegerField(default=0)),
+                ("acked", models.BigIntegerField(default=0)),
+                ("dead", models.BigIntegerField(default=0)),
+                ("published_total", models.BigIntegerField(default=0)),
+                ("received_total", models.BigIntegerField(default=0)),
+                ("acked_total", models.BigIntegerField(default=0)),
+                ("nacked_total", models.BigIntegerField(default=0)),
+                ("dead_total", models.BigIntegerField(default=0)),
+                ("expired_total", models.BigIntegerField(default=0)),
+                (
+                    "queue",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="queues.queue",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('queue', 'shard'), name='counter_shard')],
+                "constraints": [models.UniqueConstraint(fields=("queue", "shard"), name="counter_shard")],
             },
         ),
         migrations.AddIndex(
-            model_name='queue',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['id'], name='queue_deleted'),
+            model_name="queue",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)), fields=["id"], name="queue_deleted"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='queue',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('account', 'name'), name='queue_name_in_account'),
+            model_name="queue",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True)),
+                fields=("account", "name"),
+                name="queue_name_in_account",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('sweep_at__isnull', False)), fields=['sweep_at'], name='message_sweep'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("sweep_at__isnull", False)), fields=["sweep_at"], name="message_sweep"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('dead_at__isnull', False)), fields=['queue', 'offset'], name='message_dead'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("dead_at__isnull", False)),
+                fields=["queue", "offset"],
+                name="message_dead",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('tag', ''), _negated=True), fields=['queue', 'tag', 'offset'], name='message_tag'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("tag", ""), _negated=True),
+                fields=["queue", "tag", "offset"],
+                name="message_tag",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('queue', 'offset'), name='message_offset'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("queue", "offset"), name="message_offset"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('queue', 'public_id'), name='message_public_id'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("queue", "public_id"), name="message_public_id"),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['account', 'topic'], name='subscription_topic'),
+            model_name="subscription",
+            index=models.Index(fields=["account", "topic"], name="subscription_topic"),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('queue', 'topic'), name='subscription_once'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(fields=("queue", "topic"), name="subscription_once"),
         ),
     ]

@@ -187,7 +187,7 @@ JUNK = {
 }
 
 # Values that a filter must be able to look up without finding anything (contract §2.6).
-STRANGE_LOOKUPS = ["", "\x00", "a\x00b", "x" * 500, "🙂" * 51, "\ud800", "%", "' OR 1=1 --", "../..", "\n"]
+STRANGE_LOOKUPS = ["", "\x00", "a\x00b", "x" * 500, "🙂" * 51, "%", "' OR 1=1 --", "../..", "\n"]
 
 
 def item(id: str, **members: str) -> str:

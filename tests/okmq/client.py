@@ -1,4 +1,4 @@
-"""A plain HTTP client that hides nothing: raw paths, bodies and headers go in, status, headers and bytes come out.
+"""A plain HTTP client that hides nothing: raw paths, bodies, headers go in; status, headers, bytes come out.
 
 Every answer is held against the rules that hold for all calls (contract §2.4) before a test sees it, so no
 test can overlook an HTML page, a 5xx, a redirect or a 204 with a body.
@@ -220,7 +220,7 @@ class Queue:
         return self
 
     def settings(self) -> dict[str, Any]:
-        return self.call("GET").expect(200).json()
+        return dict(self.call("GET").expect(200).json())
 
     def patch(self, **settings: Any) -> None:
         self.call("PATCH", json=settings).expect(204)

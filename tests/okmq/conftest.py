@@ -1,4 +1,4 @@
-"""The server under test comes from tests/conftest.py; here are its clients, and queues with names of their own."""
+"""The server under test comes from tests/conftest.py; here are its clients, and queues with fresh names."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -35,7 +35,7 @@ def test_an_acked_message_is_done(q: Queue) -> None:
 
 @pytest.mark.contract("F89")
 def test_a_batch_settles_each_message_its_own_way(new_queue: NewQueue) -> None:
-    """F 89: ack, nack, ack+delete, nack+time, ghost, ack+delete:false → acked 2, pending 1, scheduled 1, rest locked."""
+    """F 89: ack, nack, ack+delete, nack+time, ghost, ack+keep → acked 2, one of each else."""
     queue = new_queue(max_delivery_attempts=5, retry_strategy={"type": "none"})
     locked(queue, "ack", "nack", "delete", "later", "keep", "untouched")
     queue.settle(
@@ -187,7 +187,7 @@ def test_a_message_fails_after_its_attempts(new_queue: NewQueue) -> None:
 
 @pytest.mark.contract("F99")
 def test_what_is_unknown_is_passed_over(mq: Client, q: Queue, name: str) -> None:
-    """F 99: ghost, NUL, empty, undecodable, 500-letter ids → 204, the real one acked; missing queue → 204."""
+    """F 99: ghost, NUL, empty, 500-letter ids → 204, the real one acked; missing queue → 204."""
     locked(q, "m")
     items: list[dict[str, Any]] = [{"id": id, "ack": True} for id in [*STRANGE_LOOKUPS, "ghost"]]
     items += [{"id": id, "ack": False} for id in STRANGE_LOOKUPS]
@@ -197,6 +197,18 @@ def test_what_is_unknown_is_passed_over(mq: Client, q: Queue, name: str) -> None
     missing.settle(*items)
     missing.settle()
     missing.call("GET").expect(404)
+
+
+@pytest.mark.contract("F99")
+@pytest.mark.parametrize("id", ["\ud800", "m\udfff"], ids=ascii)
+def test_an_id_that_is_no_unicode_is_unknown_too(q: Queue, id: str) -> None:
+    """F 99: §2.6 names ack ids and `ids` lists as look-ups, which undecodable values never make fail."""
+    locked(q, "m")
+    q.settle({"id": id, "ack": True}, {"id": "m", "ack": True})
+    assert q.stats() == counts(acked=1)
+    q.call("POST", "/resetfailed", json={"ids": [id]}).expect(204)
+    q.call("DELETE", "/messages", json={"ids": [id, "m"]}).expect(204)
+    assert q.stats() == counts()
 
 
 @pytest.mark.contract("F99")

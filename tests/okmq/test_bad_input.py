@@ -1,4 +1,4 @@
-"""What the contract's list leaves out: oversize and deeply nested requests, wrong methods, connections that go on."""
+"""What the contract's list omits: oversize, nested, chunked requests, wrong methods, kept connections."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from json import loads
 import pytest
 
 from .bad_values import array
-from .client import Answer, Client, Queue, counts, read_answer, write_request
+from .client import Answer, Client, Headers, Queue, counts, read_answer, write_request
 from .conftest import NewQueue
 from .routes import OPERATIONS
 
@@ -59,7 +59,7 @@ def test_a_request_over_the_cap_is_refused(mq: Client, q: Queue, framing: str) -
 
 
 def test_a_request_over_the_cap_is_refused_elsewhere_too(mq: Client, new_queue: NewQueue, topic: str) -> None:
-    """§4.1: a request over the cap → 400 where the document lists no 413 (our server may say 413 on no such route)."""
+    """§4.1: a request over the cap → 400 where the document lists no 413."""
     queue = new_queue(topics=[topic])
     for path in (f"/topics/{topic}/messages", queue.path + "/ack"):
         send_in_chunks(mq.connect(), mq, path, "length").expect(400)
@@ -98,7 +98,7 @@ def test_a_body_nested_ten_thousand_deep_is_kept_or_refused(mq: Client, q: Queue
 
 @pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED)
 def test_nesting_in_other_places_is_refused(mq: Client, q: Queue, name: str, nested: str) -> None:
-    """§2.3: a deep value where another type belongs → 400; in an unknown property it is ignored or refused."""
+    """§2.3: a deep value in a wrong place → 400; in an unknown property it is ignored or refused."""
     q.enqueue("m")
     before = q.settings(), q.peek()
     q.call("PATCH", body=f'{{"lock_duration": {nested}}}'.encode()).expect(400)
@@ -123,14 +123,22 @@ def test_reasonable_nesting_is_kept(q: Queue) -> None:
     assert q.receive()[0]["body"] == body
 
 
-@pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS}) + ["/nope"])
-@pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "BREW", "get"])
+@pytest.mark.parametrize("path", [*sorted({operation.path for operation in OPERATIONS}), "/nope"])
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "BREW"])
 def test_no_method_gets_a_page(mq: Client, q: Queue, path: str, method: str) -> None:
     """§1, §2.4: another verb on a known route → 405, on an unknown one 404; all in JSON, nothing done."""
     q.enqueue("m")
     target = path.format(queue=q.name, id="m", topic="t")
     mq.request(method, target, json=[]).expect(404 if path == "/nope" else 405)
     assert q.ids() == ["m"]
+
+
+def test_a_method_that_is_none_gets_no_page_either(mq: Client, q: Queue) -> None:
+    """§2.4: methods are upper case; others are a bad request or an unknown method, in JSON too."""
+    for method in ("get", "Post", "X"):
+        connection = mq.connect()
+        write_request(connection, method, q.path, None, {"Authorization": mq.key})
+        read_answer(connection, method).expect(400, 405)
 
 
 def test_head_answers_without_a_body(mq: Client, q: Queue) -> None:
@@ -159,15 +167,15 @@ def over_a_megabyte() -> bytes:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_connection_goes_on_after_a_refusal(
-    mq: Client, q: Queue, why: str, headers: dict[str, str | None], body: bytes, status: int
+    mq: Client, q: Queue, why: str, headers: Headers, body: bytes, status: int
 ) -> None:
-    """§9 trap 23: a 401, 413 or 400 leaves no unread body behind: the next request on the connection works."""
+    """§9 trap 23: a 401, 413 or 400 leaves no unread body behind: the next request there works."""
     connection = mq.connect()
     connection.connect()
     same = connection.sock
-    good = {"Authorization": mq.key}
+    good: Headers = {"Authorization": mq.key}
     for _ in range(2):
-        write_request(connection, "POST", q.path + "/messages", body, good | headers)
+        write_request(connection, "POST", q.path + "/messages", body, {**good, **headers})
         read_answer(connection, why).expect(status)
         write_request(connection, "GET", q.path + "/stats", None, good)
         assert read_answer(connection, f"after {why}").expect(200).json()["total"] == 0
@@ -179,11 +187,8 @@ def test_a_connection_goes_on_after_a_body_on_a_missing_queue(mq: Client, name: 
     connection = mq.connect()
     connection.connect()
     same = connection.sock
-    for method, path, status in (
-        ("POST", f"/queues/{name}/messages", 404),
-        ("PUT", "/queues", 405),
-        ("POST", "/x", 404),
-    ):
+    calls = (("POST", f"/queues/{name}/messages", 404), ("PUT", "/queues", 405), ("POST", "/x", 404))
+    for method, path, status in calls:
         write_request(connection, method, path, over_a_megabyte(), {"Authorization": mq.key})
         read_answer(connection, f"{method} {path}").expect(status)
     assert connection.sock is same

@@ -37,6 +37,19 @@ def test_everything_is_deleted(new_queue: NewQueue, query: dict[str, str]) -> No
     assert [found["id"] for found in queue.receive()] == ["pending"]
 
 
+@pytest.mark.contract("I116")
+def test_deleting_everything_has_no_limit(q: Queue) -> None:
+    """I 116: all means all, however many there are; with a tag all of that tag."""
+    for batch in range(23):
+        q.enqueue(
+            *({"id": f"{batch} {n}", "body": "b", "tag": "odd" if n % 2 else "even"} for n in range(100))
+        )
+    clear(q, tag="odd")
+    assert q.stats() == q.stats(tag="even") == counts(pending=1150)
+    clear(q)
+    assert q.stats() == counts()
+
+
 @pytest.mark.contract("I117")
 def test_a_tag_limits_what_is_deleted(new_queue: NewQueue) -> None:
     """I 117: type + tag → intersection; tag alone."""
@@ -118,7 +131,8 @@ def test_a_bad_type_deletes_nothing(q: Queue, type: str) -> None:
 def test_a_missing_queue_is_not_found(mq: Client, name: str) -> None:
     """I 122: missing queue → 404, whatever the request."""
     missing = Queue(mq, name)
-    for json in (MISSING, {"ids": []}, {"ids": 5}, {}):
+    bodies: list[object] = [MISSING, {"ids": []}, {"ids": 5}, {}]
+    for json in bodies:
         missing.call("DELETE", "/messages", json=json).expect(404)
     missing.call("DELETE", "/messages", query={"type": "nope"}).expect(404)
 

@@ -1,10 +1,10 @@
-"""D. Enqueue: what a stored message shows, batches, duplicates, delivery times. Bodies are in test_bodies.py."""
+"""D. Enqueue: stored messages, batches, duplicates, delivery times. Bodies are in test_bodies.py."""
 
 import pytest
 
 from .bad_values import BAD_ITEMS, BAD_TIMES, array, item
 from .client import Client, Queue, counts, ids_of, message_path
-from .clock import assert_between, from_now, instant, now
+from .clock import assert_between, eventually, from_now, instant, now
 from .conftest import NewQueue
 from .states import STAYING, fill
 
@@ -247,6 +247,15 @@ def test_a_scheduled_message_is_delivered_when_due(q: Queue) -> None:
     received = q.receive()
     assert now().timestamp() >= due - 0.05
     assert [(found["id"], found["delivery_attempt"]) for found in received] == [("later", 1)]
+
+
+@pytest.mark.contract("D59")
+def test_a_scheduled_message_goes_before_younger_ones_once_due(q: Queue) -> None:
+    """D 59: once due it has its old place in the publish order (§5.2)."""
+    q.enqueue("older", {"id": "later", "body": "b", "delivery_time": from_now(1)}, "younger")
+    assert q.stats() == counts(pending=2, scheduled=1)
+    eventually(lambda: q.stats() == counts(pending=3))
+    assert ids_of(q.receive()) == ["older", "later", "younger"]
 
 
 @pytest.mark.contract("D60")

@@ -13,7 +13,7 @@ PATCHED = {"lock_duration": 99}
 
 @pytest.mark.contract("N160")
 def test_a_stranger_finds_nothing(mq: Client, stranger: Client, new_queue: NewQueue, topic: str) -> None:
-    """N 160: the second key's calls on the first account's objects → 404; ack → 204 and stats → zeros without effect."""
+    """N 160: a second key's calls on the first's objects → 404; ack → 204, stats → zeros; no effect."""
     queue = new_queue(topics=[topic])
     queue.enqueue("m", "n", "o")
     queue.receive(limit=1)
@@ -44,7 +44,7 @@ def test_lists_do_not_leak(mq: Client, stranger: Client, q: Queue, name: str) ->
 
 @pytest.mark.contract("N161")
 def test_equal_names_stay_apart(mq: Client, stranger: Client, name: str, topic: str) -> None:
-    """N 161: same queue, topic and message names in both accounts: messages, topics, acks, settings, deletes."""
+    """N 161: same names in both accounts stay apart: messages, topics, acks, settings, deletes."""
     mine, theirs = Queue(mq, name), Queue(stranger, name)
     mine.create(topics=[topic], lock_duration=60)
     theirs.create(topics=[topic])

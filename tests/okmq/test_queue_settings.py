@@ -66,7 +66,7 @@ def test_a_bad_setting_makes_no_queue(mq: Client, name: str, bad: str) -> None:
 @pytest.mark.contract("C39")
 @each_over_bound
 def test_the_upper_bounds_hold_on_create_too(mq: Client, name: str, bad: str) -> None:
-    """C 39: lock 86401, attempts 101, ttl 31536001 → 400; the contract tolerates 201, our decision (§3.1) is 400."""
+    """C 39: lock 86401, attempts 101, ttl 31536001 → 400 as §3.1 decides (§10 would tolerate 201)."""
     mq.request("POST", "/queues", body=settings(bad, name=name)).expect(400)
     Queue(mq, name).call("GET").expect(404)
 
@@ -114,10 +114,9 @@ def test_values_on_the_bounds_are_kept(new_queue: NewQueue, bounds: dict[str, An
 def test_a_whole_float_is_an_integer_and_null_is_not_sent(mq: Client, name: str) -> None:
     """C 25: 30.0 counts as 30 and null for an optional property means "not sent" (§2.3)."""
     queue = Queue(mq, name)
-    whole = b'"lock_duration": 45.0, "ttl": 4e2, "retry_strategy": {"type": "fixed", "base_delay": 9.0, "max_delay": null}'
-    mq.request(
-        "POST", "/queues", body=settings(whole.decode(), name=name, topics=None, auto_ack=None)
-    ).expect(201)
+    strategy = '"retry_strategy": {"type": "fixed", "base_delay": 9.0, "max_delay": null}'
+    whole = '"lock_duration": 45.0, "ttl": 4e2, ' + strategy
+    mq.request("POST", "/queues", body=settings(whole, name=name, topics=None, auto_ack=None)).expect(201)
     assert_shows(queue, {"lock_duration": 45, "ttl": 400, "topics": [], "auto_ack": False})
     assert isinstance(queue.settings()["lock_duration"], int)
     assert queue.settings()["retry_strategy"]["base_delay"] == 9
@@ -163,7 +162,7 @@ def test_an_empty_patch_changes_nothing(q: Queue) -> None:
 
 @pytest.mark.contract("C35")
 def test_a_queue_cannot_be_renamed(q: Queue) -> None:
-    """C 35: PATCH {name, lock_duration} → no rename, lock changed; `name` is an unknown field, so any value."""
+    """C 35: PATCH {name, lock_duration} → no renaming, lock changed; `name` is unknown here, any value."""
     for lock, name in enumerate(["other", "", None, 5], start=100):
         q.patch(name=name, lock_duration=lock)
         assert_shows(q, {"name": q.name, "lock_duration": lock})

@@ -87,7 +87,7 @@ def test_a_bad_name_is_refused(mq: Client, bad: str) -> None:
 
 @pytest.mark.contract("C21")
 @pytest.mark.parametrize("request_body", [{}, {"Name": "x"}, {"lock_duration": 30}], ids=str)
-def test_a_name_is_required(mq: Client, request_body: dict) -> None:
+def test_a_name_is_required(mq: Client, request_body: dict[str, object]) -> None:
     """C 21: no name → 400."""
     mq.post("/queues", request_body).expect(400)
 

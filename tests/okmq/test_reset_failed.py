@@ -18,14 +18,26 @@ def reset(queue: Queue, json: object = MISSING, **query: object) -> None:
 def test_all_failed_messages_get_another_life(q: Queue, json: object) -> None:
     """H 108: no body → all failed pending, next delivery attempt 1; `{}` (and null ids, §2.3) the same."""
     fail(q, "a", "b", "c")
+    q.enqueue("younger")
     start = now()
     reset(q, json)
     for found in (q.get(id) for id in "abc"):
         assert found["delivery_attempt"] == 0
         assert_between(found["delivery_time"], start, now())
-    assert q.stats() == counts(pending=3)
-    received = q.receive()
-    assert [(found["id"], found["delivery_attempt"]) for found in received] == [("a", 1), ("b", 1), ("c", 1)]
+    assert q.stats() == counts(pending=4)
+    received = [(found["id"], found["delivery_attempt"]) for found in q.receive()]
+    assert received == [("a", 1), ("b", 1), ("c", 1), ("younger", 1)]
+
+
+@pytest.mark.contract("H108")
+def test_a_reset_has_no_limit(q: Queue) -> None:
+    """H 108: all means all, however many there are."""
+    for batch in range(11):
+        fail(q, *(f"{batch} {number}" for number in range(100)), tag="odd" if batch % 2 else "even")
+    reset(q, tag="even")
+    assert q.stats() == counts(pending=600, failed=500)
+    reset(q)
+    assert q.stats() == counts(pending=1100)
 
 
 @pytest.mark.contract("H108")
@@ -125,5 +137,6 @@ def test_a_hundred_ids_are_allowed(q: Queue) -> None:
 @pytest.mark.contract("H114")
 def test_a_missing_queue_is_not_found(mq: Client, name: str) -> None:
     """H 114: missing queue → 404, whatever the body."""
-    for json in (MISSING, {}, {"ids": []}, {"ids": 5}):
+    bodies: list[object] = [MISSING, {}, {"ids": []}, {"ids": 5}]
+    for json in bodies:
         Queue(mq, name).call("POST", "/resetfailed", json=json).expect(404)

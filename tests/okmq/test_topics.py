@@ -21,7 +21,7 @@ def publish(client: Client, topic: str, *items: Item) -> None:
 
 @pytest.mark.contract("K128")
 def test_each_subscriber_gets_its_own_copies(mq: Client, new_queue: NewQueue, topic: str) -> None:
-    """K 128: two subscribers get both messages with tag, time, own settings; third none; ack in one leaves the other."""
+    """K 128: two subscribers get both with tag and time; third none; ack in one leaves the other."""
     one = new_queue(topics=[topic], lock_duration=40, ttl=400)
     two = new_queue(topics=["other", topic], lock_duration=80, ttl=0)
     third = new_queue(topics=["other"])

@@ -92,7 +92,7 @@ def test_one_trailing_slash_changes_nothing(mq: Client, new_queue: NewQueue, top
 @pytest.mark.contract("A6")
 def test_unknown_routes_are_not_found(mq: Client, q: Queue) -> None:
     """A 6: paths that no operation has → 404 E."""
-    below = ("/nope", "/messages/m/nope/", "//messages", "/stats/x", "/ack/m", "/resetfailed/x")
+    below = ("/nope", "//messages", "/stats/x", "/ack/m", "/resetfailed/x")
     paths = ["/nope", "/queue", "/queues//messages", "/queues//", "/topics", "/topics/", "/topics/x"]
     paths += ["/topics//messages", "/topics/x/messages/m", "/streams/x/ack", q.path + "//"]
     for path in paths + [q.path + rest for rest in below]:
@@ -274,7 +274,7 @@ def test_huge_numbers_are_refused(mq: Client, q: Queue, name: str, number: str) 
 
 @pytest.mark.contract("A13")
 def test_a_huge_number_as_a_message_body_is_kept_or_refused(q: Queue) -> None:
-    """A 13: outside the range of a double is 400 by §2.3, an integer up to the parser's limit fits by §4.1."""
+    """A 13: outside a double's range is 400 by §2.3, an integer up to the parser's limit fits by §4.1."""
     for number in (DIGITS_5000, "-" + DIGITS_5000):
         answer = q.call("POST", "/messages", body=array(f'{{"id": "m", "body": {number}}}')).expect(204, 400)
         listed = q.call("GET", "/messages", query={"peek": "true"}).expect(200).content

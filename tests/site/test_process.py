@@ -39,7 +39,7 @@ def served(monkeypatch: pytest.MonkeyPatch, started: list[str]) -> list[dict[str
     monkeypatch.setattr(bootstrap, "prepare", lambda: None)
     monkeypatch.setattr(bootstrap, "leave_database", lambda: None)
     monkeypatch.setattr(process, "keeps_house", True)
-    for name in ("OKMQ_THREADS", "OKMQ_PROCESSES"):
+    for name in ("OKMQ_THREADS", "OKMQ_PROCESSES", "OKMQ_MAX_PARKED"):
         monkeypatch.setattr(settings, name, getattr(settings, name))
     return options
 
@@ -49,6 +49,7 @@ def test_serve_runs_the_worker_too(served: list[dict[str, Any]], started: list[s
     call_command("serve", host="::1", port=0, processes=1, threads=100)
     assert served == [{"bind": "[::1]:0", "workers": 1, "threads": 100}]
     assert started == ["signals", "housekeeping"]
+    assert settings.OKMQ_MAX_PARKED == 100 - settings.OKMQ_RESERVED_THREADS
 
 
 @pytest.mark.usefixtures("django_db_setup")

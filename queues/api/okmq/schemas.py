@@ -5,13 +5,12 @@ Decoded by msgspec into Structs; a message's body stays the JSON text it was sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
 
 from queues.api import strict_json
-from queues.api.names import can_be_stored
 from queues.api.problems import BadRequest, TooLarge
 from queues.api.times import format_time, parse_time
 from queues.broker.types import (
@@ -25,6 +24,7 @@ from queues.broker.types import (
     Settlement,
     State,
 )
+from streams.types import NewEntry
 
 MAX_ITEMS = 100
 MAX_BODY_BYTES = 1_048_576
@@ -97,9 +97,7 @@ def read_messages(content: bytes) -> list[NewMessage]:
     items = strict_json.decode_as(_enqueue_items, content)
     _check_length(items, "request body")
     messages = [_new_message(item, at) for at, item in enumerate(items)]
-    for at, message in enumerate(messages):
-        if message.size > MAX_BODY_BYTES:
-            raise TooLarge(f"[{at}].body: must be at most {MAX_BODY_BYTES} bytes, is {message.size}")
+    check_sizes(messages)
     return messages
 
 
@@ -107,13 +105,14 @@ def read_settlements(content: bytes) -> list[Settlement]:
     """The acks and nacks of one call. Any id is legal, most match nothing (section 2.6)."""
     items = strict_json.decode_lookup(_ack_items, content)
     _check_length(items, "request body")
-    settlements = [_settlement(item, at) for at, item in enumerate(items)]
-    return [settlement for settlement in settlements if can_be_stored(settlement.public_id)]
+    return [_settlement(item, at) for at, item in enumerate(items)]
 
 
 def read_ids(content: bytes) -> list[str]:
-    """``{"ids": [...]}``; ids that can match nothing are dropped."""
-    return _usable_ids(strict_json.decode_lookup(_listed_ids, content).ids)
+    """``{"ids": [...]}``. Any id is legal, most match nothing."""
+    ids = strict_json.decode_lookup(_listed_ids, content).ids
+    _check_length(ids, "ids")
+    return ids
 
 
 def read_optional_ids(content: bytes) -> list[str] | None:
@@ -121,14 +120,15 @@ def read_optional_ids(content: bytes) -> list[str] | None:
     if not content:
         return None
     ids = strict_json.decode_lookup(_maybe_listed_ids, content).ids
-    return None if ids is None else _usable_ids(ids)
+    _check_length(ids or [], "ids")
+    return ids
 
 
 def received_json(messages: Iterable[Received]) -> list[ReceivedOut]:
     return [
         ReceivedOut(
             message.public_id,
-            _body_json(message.body, message.encoding),
+            body_json(message.body, message.encoding),
             format_time(message.deliver_at),
             message.attempt,
             _time_or_none(message.lease_until),
@@ -142,7 +142,7 @@ def peeked_json(messages: Iterable[MessageView]) -> list[ReceivedOut]:
     return [
         ReceivedOut(
             message.public_id,
-            _body_json(message.body, message.encoding),
+            body_json(message.body, message.encoding),
             format_time(message.deliver_at),
             message.attempts,
             _locked_until(message),
@@ -155,7 +155,7 @@ def peeked_json(messages: Iterable[MessageView]) -> list[ReceivedOut]:
 def message_json(message: MessageView) -> MessageOut:
     return MessageOut(
         id=message.public_id,
-        body=_body_json(message.body, message.encoding),
+        body=body_json(message.body, message.encoding),
         auto_ack=message.settings.auto_ack,
         created=format_time(message.created_at),
         updated=format_time(message.updated_at),
@@ -175,18 +175,30 @@ def whole_seconds(seconds: float) -> int:
     return -int(-seconds // 1)
 
 
-def _new_message(item: EnqueueItem, at: int) -> NewMessage:
-    if not 1 <= len(item.id) <= ID_LENGTH:
+def check_id(public_id: str, at: int) -> None:
+    """Raises ``BadRequest`` for an id no message may have (section 2.6)."""
+    if not 1 <= len(public_id) <= ID_LENGTH:
         raise BadRequest(f"[{at}].id: must be 1 to {ID_LENGTH} characters")
+    if "\0" in public_id:
+        raise BadRequest(f"[{at}].id: must not contain NUL")
+
+
+def check_sizes(messages: Sequence[NewMessage] | Sequence[NewEntry]) -> None:
+    """Raises ``TooLarge`` for a body over the limit (section 4.1)."""
+    for at, message in enumerate(messages):
+        if message.size > MAX_BODY_BYTES:
+            raise TooLarge(f"[{at}].body: must be at most {MAX_BODY_BYTES} bytes, is {message.size}")
+
+
+def _new_message(item: EnqueueItem, at: int) -> NewMessage:
+    check_id(item.id, at)
     tag = item.tag or ""
     if len(tag) > TAG_LENGTH:
         raise BadRequest(f"[{at}].tag: must be at most {TAG_LENGTH} characters")
-    if "\0" in item.id:
-        raise BadRequest(f"[{at}].id: must not contain NUL")
     if "\0" in tag:
         raise BadRequest(f"[{at}].tag: must not contain NUL")
     deliver_at = None if item.delivery_time is None else _time(item.delivery_time, at)
-    body, size = _body(bytes(item.body))
+    body, size = body_text(bytes(item.body))
     return NewMessage(body, size, Encoding.JSON, item.id, tag, deliver_at=deliver_at)
 
 
@@ -202,7 +214,7 @@ def _time(text: str, at: int) -> Micros:
         raise BadRequest(f"[{at}].delivery_time: {error}") from None
 
 
-def _body(raw: bytes) -> tuple[str, int]:
+def body_text(raw: bytes) -> tuple[str, int]:
     """A body's text as it will be stored, and its size as limits and quotas count it (section 4.1).
 
     The text is what was sent, unless only white space puts it over the limit.
@@ -219,19 +231,14 @@ def _body(raw: bytes) -> tuple[str, int]:
     return raw.decode(), size
 
 
-def _body_json(body: str, encoding: Encoding) -> Raw:
-    """What another dialect published as text or bytes is a string here."""
+def body_json(body: str, encoding: Encoding) -> Raw:
+    """A stored body as JSON. What another dialect published as text or bytes is a string here."""
     return Raw(body) if encoding is Encoding.JSON else Raw(_encoder.encode(body))
 
 
 def _check_length(items: list[EnqueueItem] | list[AckItem] | list[str], name: str) -> None:
     if len(items) > MAX_ITEMS:
         raise BadRequest(f"{name}: must hold at most {MAX_ITEMS} items")
-
-
-def _usable_ids(ids: list[str]) -> list[str]:
-    _check_length(ids, "ids")
-    return [text for text in ids if can_be_stored(text)]
 
 
 def _locked_until(message: MessageView) -> str | None:

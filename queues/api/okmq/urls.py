@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import URLPattern, path, register_converter
 
 from queues.api.names import RestOfPath
+from queues.api.okmq.streams import StreamMessageViewSet, StreamViewSet
 from queues.api.okmq.views import MessageViewSet, QueueViewSet, TopicViewSet
 
 register_converter(RestOfPath, "rest")
@@ -26,6 +27,11 @@ urlpatterns = [
     ),
     *_both("queues/<str:queue>/ack", MessageViewSet.as_view({"post": "ack"})),
     *_both("topics/<str:topic>/messages", TopicViewSet.as_view({"post": "publish"})),
+    *_both(
+        "streams/<str:stream>/messages",
+        StreamMessageViewSet.as_view({"get": "consume", "post": "produce", "delete": "delete_many"}),
+    ),
+    *_both("streams/<str:stream>/commit", StreamMessageViewSet.as_view({"post": "commit"})),
     # An id may contain slashes; the view deals with one trailing slash.
     path(
         "queues/<str:queue>/messages/<rest:message_id>",
@@ -38,4 +44,9 @@ urlpatterns = [
         QueueViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     *_both("queues", QueueViewSet.as_view({"get": "list", "post": "create"})),
+    *_both(
+        "streams/<str:stream>",
+        StreamViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    *_both("streams", StreamViewSet.as_view({"get": "list", "post": "create"})),
 ]

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 
 from queues import broker
 from queues.api import query
-from queues.api.names import path_part_exists
+from queues.api.names import is_text
 from queues.api.negotiation import empty_response, json_response
 from queues.api.okmq import schemas
 from queues.api.okmq.errors import error_response
@@ -44,7 +44,7 @@ class OkmqViewSet(DialectViewSet):
 
     def named(self, request: DialectRequest, name: str) -> str:
         """A queue name from the path. Raises ``QueueNotFound`` for what cannot be one."""
-        if not path_part_exists(name, request._request):
+        if not is_text(name, request._request):
             raise QueueNotFound
         return name
 
@@ -148,7 +148,7 @@ class MessageViewSet(OkmqViewSet):
         """By ids with a body, else by state and tag (section 5.9)."""
         name = self.named(request, queue)
         chosen = self.after_lookup(name, lambda: _messages_to_delete(request))
-        self._unless_empty(broker.delete_messages, name, chosen)
+        broker.delete_messages(self.key.account_id, name, **chosen)
         return empty_response()
 
     def ack(self, request: DialectRequest, queue: str) -> HttpResponse:
@@ -161,7 +161,7 @@ class MessageViewSet(OkmqViewSet):
     def reset_failed(self, request: DialectRequest, queue: str) -> HttpResponse:
         name = self.named(request, queue)
         ids = self.after_lookup(name, lambda: schemas.read_optional_ids(request.content))
-        self._unless_empty(broker.replay, name, {"ids": ids, "tag": query.tag_filter(request.params)})
+        broker.replay(self.key.account_id, name, ids=ids, tag=query.tag_filter(request.params))
         return empty_response()
 
     def retrieve(self, request: DialectRequest, queue: str, message_id: str) -> HttpResponse:
@@ -176,7 +176,7 @@ class MessageViewSet(OkmqViewSet):
     def _find(self, request: DialectRequest, queue: str, message_id: str) -> MessageView:
         """The message of exactly that id, else of the id without one trailing slash, which routes allow."""
         name = self.named(request, queue)
-        if not path_part_exists(message_id, request._request):
+        if not is_text(message_id, request._request):
             broker.get_queue(self.key.account_id, name)
             raise MessageNotFound
         try:
@@ -186,18 +186,11 @@ class MessageViewSet(OkmqViewSet):
                 raise
             return broker.get_message(self.key.account_id, name, message_id[:-1])
 
-    def _unless_empty(self, act: Callable[..., int], queue: str, chosen: dict[str, Any]) -> None:
-        """No id in the list means no message, and must never come to mean all of them."""
-        if chosen.get("ids") == []:
-            broker.get_queue(self.key.account_id, queue)
-        else:
-            act(self.key.account_id, queue, **chosen)
-
 
 class TopicViewSet(OkmqViewSet):
     def publish(self, request: DialectRequest, topic: str) -> HttpResponse:
         """An independent copy for every queue that subscribes to the topic (section 4.5)."""
-        if not path_part_exists(topic, request._request):
+        if not is_text(topic, request._request):
             raise TopicNotFound
         try:
             messages = schemas.read_messages(request.content)

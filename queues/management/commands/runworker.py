@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Do the worker's duties in the foreground until SIGTERM or Ctrl-C. Any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from queues.broker import housekeeping
+        from queues.broker.housekeeping import run
 
         stop = threading.Event()
 
@@ -25,4 +25,4 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, on_signal)
         self.stdout.write("OKMQ worker is running  (stop with Ctrl-C)")
         self.stdout.flush()
-        housekeeping.run(stop)
+        run(stop)

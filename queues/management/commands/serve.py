@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import signal
+import socket
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,13 @@ class Command(BaseCommand):
             raise CommandError("--processes must be at least 1")
         settings.OKMQ_THREADS = threads
         settings.OKMQ_PROCESSES = processes
+        settings.OKMQ_MAX_PARKED = threads - settings.OKMQ_RESERVED_THREADS
         process.keeps_house = not options["no_worker"]
         if processes > 1 and not settings.ON_POSTGRESQL:
             self.stderr.write(
                 "Several processes on SQLite wake each other slowly and gain nothing; 1 is better."
             )
+        _check_address(options["host"], options["port"])
         self._prepare(_url(options["host"], options["port"]))
         process.raise_open_files_limit()
         server = Server(
@@ -118,6 +121,17 @@ class Master(Arbiter):
     def handle_int(self) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self.handle_term()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Complain of an address that cannot be had before anything is made, printed or forked."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on {_bracketed(host)}:{port}: {error.strerror}") from error
 
 
 def _bracketed(host: str) -> str:

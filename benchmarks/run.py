@@ -1,0 +1,136 @@
+"""Measures the server and compares it with its targets.
+
+    python benchmarks/run.py                                  everything, about a quarter of an hour
+    python benchmarks/run.py --quick                          everything with small counts: does it work?
+    python benchmarks/run.py --only batch,single --databases sqlite
+    python benchmarks/run.py --readme                         and write the table into benchmarks/README.md
+
+Results go to ``benchmarks/results/`` as JSON and to standard output as Markdown. ``DATABASE_URL`` names a
+PostgreSQL to measure on (databases of its own are made there and removed); otherwise one is started with
+PostgreSQL's default, durable settings. Only one benchmark may run on a machine at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import generator
+import machine
+from claims import claims
+from figures import Figure
+from parked import parked
+from report import Report
+from scenarios import Effort, batch, latency, single
+from server import IN_MEMORY, POSTGRESQL, SQLITE, Site
+
+SCENARIOS: dict[str, Callable[[Site, str, Effort], Iterator[Figure]]] = {
+    "batch": batch,
+    "single": single,
+    "latency": latency,
+    "parked": parked,
+    "claims": claims,
+}
+FULL = Effort(repetitions=3, scale=1.0)
+QUICK = Effort(repetitions=1, scale=0.1)
+
+
+def main() -> int:
+    chosen = _arguments()
+    effort = QUICK if chosen.quick else FULL
+    if chosen.repetitions:
+        effort = Effort(chosen.repetitions, effort.scale)
+    generator.CACHE.mkdir(exist_ok=True)
+    with (generator.CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another benchmark is running in this checkout")
+        generator.build()
+        site = Site(chosen.databases, os.environ.get("DATABASE_URL"))
+        report = Report(_about(site, effort), chosen.databases)
+        for scenario in chosen.only:
+            for database in chosen.databases:
+                _measure(report, site, scenario, database, effort)
+    report.about["took"] = _durations(report)
+    kind = "quick-" if chosen.quick else ""
+    path = report.save(f"{kind}{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    if chosen.readme:
+        report.put_into_readme()
+    print(report.markdown())
+    print(f"Written to {path.relative_to(generator.HERE.parent)}", file=sys.stderr)
+    return 1 if report.failures else 0
+
+
+def _measure(report: Report, site: Site, scenario: str, database: str, effort: Effort) -> None:
+    """Run one scenario and add its figures; a failure is noted, and the others still run."""
+    began = time.monotonic()
+    print(f"{scenario} on {database} (load {machine.load():.1f})", file=sys.stderr, flush=True)
+    try:
+        for figure in SCENARIOS[scenario](site, database, effort):
+            print(f"    {figure.name}: {figure.text()} {figure.unit}", file=sys.stderr, flush=True)
+            report.figures.append(figure)
+    except Exception as error:
+        traceback.print_exc()
+        report.failures.append(f"{scenario} on {database} failed: {error}")
+    report.seconds.setdefault(scenario, {})[database] = round(time.monotonic() - began, 1)
+
+
+def _about(site: Site, effort: Effort) -> dict[str, str]:
+    kind, _ = machine.filesystem(site.folder)
+    if kind in IN_MEMORY:
+        sys.exit(f"{site.folder} is on {kind}: figures without a disk mean nothing")
+    about = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"} | machine.describe(site.folder)
+    about["load before the run"] = f"{machine.load():.1f}"
+    about["SQLite settings"] = "journal_mode=WAL, synchronous=FULL"
+    if site.postgres is not None:
+        about["PostgreSQL settings"] = ", ".join(f"{k}={v}" for k, v in site.postgres.settings().items())
+    runs = f"{effort.repetitions} runs" if effort.repetitions > 1 else "one run"
+    about["figures"] = f"median (least–most) of {runs}, bodies of {generator.BODY_BYTES} bytes"
+    return about
+
+
+def _durations(report: Report) -> str:
+    total = sum(sum(times.values()) for times in report.seconds.values())
+    each = ", ".join(
+        f"{scenario} {' + '.join(f'{seconds:.0f}' for seconds in times.values())} s"
+        for scenario, times in report.seconds.items()
+    )
+    return f"{total / 60:.1f} minutes: {each} ({' + '.join(report.databases)})"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", type=_some_of(list(SCENARIOS)), default=list(SCENARIOS),
+                        help=f"scenarios, out of {','.join(SCENARIOS)}")  # fmt: skip
+    parser.add_argument("--databases", type=_some_of([SQLITE, POSTGRESQL]), default=[SQLITE, POSTGRESQL],
+                        help=f"out of {SQLITE},{POSTGRESQL}")  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, once")
+    parser.add_argument("--repetitions", type=int, help="of each figure")
+    parser.add_argument("--readme", action="store_true", help="write the table into benchmarks/README.md")
+    chosen = parser.parse_args()
+    if chosen.readme and chosen.quick:
+        parser.error("figures of --quick do not belong into the README")
+    return chosen
+
+
+def _some_of(known: list[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        wanted = text.split(",")
+        if unknown := set(wanted) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
+        return wanted
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The operator's pages for accounts and keys."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from accounts.models import SCOPES, Account, ApiKey
+from accounts.services import authenticate
+
+
+@pytest.fixture
+def operator(django_db_setup: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser(uuid4().hex, password="x"))
+    return client
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(f"/admin/accounts/{path}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_new_key_is_shown_once(operator: Client, account: Account) -> None:
+    form = {"account": account.pk, "name": "ci", "scopes": list(SCOPES)}
+    answer = operator.post("/admin/accounts/apikey/add/", form, follow=True)
+    shown = re.search(r"okmq_\w{12}_\w{38}", answer.content.decode())
+    assert shown is not None
+    found = authenticate(shown[0])
+    assert found is not None and found.account_id == account.pk
+    assert shown[0] not in page(operator, "apikey/")
+
+
+def test_no_page_shows_a_hash(operator: Client, account: Account, api_key: str) -> None:
+    key = ApiKey.objects.get(account=account)
+    texts = page(operator, f"apikey/{key.pk}/change/") + page(operator, f"apikey/?account__id={account.pk}")
+    assert key.public in texts
+    assert key.secret_hash not in texts
+
+
+def test_a_key_can_be_revoked(operator: Client, account: Account, api_key: str) -> None:
+    assert authenticate(api_key) is not None
+    key = ApiKey.objects.get(account=account)
+    form = {"action": "revoke", "_selected_action": [key.pk]}
+    operator.post("/admin/accounts/apikey/", form)
+    assert authenticate(api_key) is None
+
+
+def test_scopes_can_be_narrowed(operator: Client, account: Account, api_key: str) -> None:
+    key = ApiKey.objects.get(account=account)
+    operator.post(f"/admin/accounts/apikey/{key.pk}/change/", {"name": "", "scopes": ["read"]})
+    key.refresh_from_db()
+    assert key.scopes == ["read"]
+
+
+def test_account_pages_work(operator: Client, account: Account) -> None:
+    assert account.email in page(operator, f"account/?q={account.email}")
+    assert str(account.public_id) in page(operator, f"account/{account.pk}/change/")
