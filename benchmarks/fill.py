@@ -46,13 +46,10 @@ def _make(ready: queue.Queue[list[Any] | None], count: int, deliver_at: int | No
     """Batches for the publisher, a few ahead of it."""
     from queues.broker.types import NewMessage
 
+    tag = uuid.uuid4().hex[:8]  # ids as the load generator makes them
     for start in range(0, count, AT_ONCE):
-        ready.put(
-            [
-                NewMessage(BODY, BODY_BYTES, public_id=str(uuid.uuid4()), deliver_at=deliver_at)
-                for _ in range(min(AT_ONCE, count - start))
-            ]
-        )
+        ids = [f"{tag}-0000-4000-8000-{i:012x}" for i in range(start, min(start + AT_ONCE, count))]
+        ready.put([NewMessage(BODY, BODY_BYTES, public_id=i, deliver_at=deliver_at) for i in ids])
     ready.put(None)
 
 

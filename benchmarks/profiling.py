@@ -1,6 +1,6 @@
 """Where a server's time goes: load on one hot path, a sampling profiler on one web process, sums by group.
 
-    python benchmarks/profiling.py                            every path on both databases, about 3 minutes
+    python benchmarks/profiling.py                            every path on both databases, about 4 minutes
     python benchmarks/profiling.py --only enqueue-1 --databases sqlite --top 25
 
 Each path is sampled twice. "holding the GIL": what the interpreter, which runs one thread at a time, was
@@ -40,8 +40,7 @@ RATE = 200
 PHASES = [
     (r"Lane\._take ", "lane: waiting for work"),
     (r"(Lane\.submit|Operation\.finish) ", "hand-over to the lane and back"),
-    (r"Atomic\.__enter__ ", "BEGIN"),
-    (r"Atomic\.__exit__ ", "COMMIT"),
+    (r"(Atomic\.__enter__|Atomic\.__exit__|Connection\.transaction) ", "BEGIN and COMMIT"),
 ]
 # Else the frame nearest to the leaf that matches one of these; what matches nothing counts for its caller.
 GROUPS = [

@@ -25,6 +25,7 @@ import generator
 import machine
 from claims import claims
 from figures import Figure
+from logs import streams
 from parked import parked
 from report import Report
 from scenarios import Effort, batch, latency, single
@@ -36,6 +37,7 @@ SCENARIOS: dict[str, Callable[[Site, str, Effort], Iterator[Figure]]] = {
     "latency": latency,
     "parked": parked,
     "claims": claims,
+    "streams": streams,
 }
 FULL = Effort(repetitions=3, scale=1.0)
 QUICK = Effort(repetitions=1, scale=0.1)

@@ -211,7 +211,47 @@ TABLE: tuple[Setting, ...] = (
         "Least serious log lines written to standard error.",
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
     ),
+    Setting(
+        "OKMQ_LOG_FORMAT",
+        "str",
+        None,
+        "How log lines look: a JSON object each, or text.",
+        choices=("json", "text"),
+        shown_default="`text` when standard error is a terminal, else `json`",
+    ),
+    Setting(
+        "OKMQ_ACCESS_LOG",
+        "bool",
+        True,
+        "A log line for each request, at level `INFO`; answers from 500 up at `WARNING`.",
+    ),
+    Setting(
+        "OKMQ_METRICS_ENABLED",
+        "bool",
+        False,
+        "Serve `/metrics` in Prometheus's format, to those who show `OKMQ_METRICS_SECRET`.",
+    ),
+    Setting(
+        "OKMQ_METRICS_SECRET",
+        "str",
+        "",
+        "What Prometheus shows in `X-API-Key` or as `Authorization: Bearer`: 32 or more printable ASCII "
+        "characters without spaces. Required with `OKMQ_METRICS_ENABLED`. API keys do not open `/metrics`.",
+        shown_default="none",
+    ),
+    Setting(
+        "OKMQ_METRICS_QUEUES",
+        "int",
+        1000,
+        "Queues that have figures of their own in `/metrics`, the oldest first: each makes 12 series, and up "
+        "to 5 under Forq's names.",
+        unit="queues",
+        low=0,
+        high=100_000,
+    ),
 )
+
+SECRET_LENGTH = 32
 
 
 def read() -> dict[str, Any]:
@@ -224,7 +264,21 @@ def read() -> dict[str, Any]:
     values = {setting.name: _value(env, setting) for setting in TABLE}
     if values["OKMQ_RESERVED_THREADS"] >= values["OKMQ_THREADS"]:
         raise ImproperlyConfigured("OKMQ_RESERVED_THREADS must be less than OKMQ_THREADS")
+    if values["OKMQ_METRICS_ENABLED"] and not _is_secret(values["OKMQ_METRICS_SECRET"]):
+        raise ImproperlyConfigured(
+            f"OKMQ_METRICS_SECRET must be {SECRET_LENGTH} or more printable ASCII characters without spaces "
+            "when OKMQ_METRICS_ENABLED is set"
+        )
     return values
+
+
+def hand_on(name: str, value: str) -> None:
+    """Set a variable for a library that can be told in no other way."""
+    os.environ[name] = value
+
+
+def _is_secret(text: str) -> bool:
+    return len(text) >= SECRET_LENGTH and text.isascii() and text.isprintable() and " " not in text
 
 
 def _value(env: Env, setting: Setting) -> Any:

@@ -56,7 +56,7 @@ def response(path: str, status: int, message: str, headers: Mapping[str, str] | 
 
 def is_console(path: str) -> bool:
     """Whether ``path`` belongs to the console (HTML, sessions) and not to an API."""
-    return any(path.startswith(prefix) for prefix in settings.CONSOLE_PREFIXES) or path == "/admin"
+    return any(path.startswith(prefix) for prefix in settings.CONSOLE_PREFIXES) or path in ("/admin", "/docs")
 
 
 def for_exception(request: HttpRequest, error: Exception) -> HttpResponse:

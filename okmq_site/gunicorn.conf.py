@@ -7,7 +7,6 @@ cheap.
 """
 
 import os
-import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "okmq_site.settings")
 
@@ -40,10 +39,12 @@ control_socket_disable = True
 # A client must not be able to set SCRIPT_NAME or PATH_INFO by header.
 forwarder_headers = ""
 accesslog = None
+logger_class = "okmq_site.access.Logger"
 loglevel = "debug" if settings.OKMQ_LOG_LEVEL == "DEBUG" else "warning"
 
+on_starting = process.on_starting
 when_ready = process.when_ready
 post_worker_init = process.post_worker_init
-
-# Shorter turns let a request that only needs a moment overtake the ones that compute.
-sys.setswitchinterval(0.0005)
+worker_exit = process.worker_exit
+child_exit = process.child_exit
+on_exit = process.on_exit

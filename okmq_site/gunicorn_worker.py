@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
-from okmq_site import errors
+from okmq_site import access, errors, request_ids
 
 LINGER_MILLISECONDS = 10
 """How long a thread stays with a connection after answering. A client in a loop is back within two or three;
@@ -35,6 +35,10 @@ class Worker(ThreadWorker):
             result = super().handle(conn)
             if result is not True or not self._more_to_come(conn):
                 return result
+
+    def busy_threads(self) -> int:
+        """Threads that have a connection in hand."""
+        return max(len(self.tpool._threads) - self.tpool._idle_semaphore._value, 0)
 
     def _more_to_come(self, conn: Any) -> bool:
         """Whether the client's next request comes within a moment, and nobody else needs this thread."""
@@ -61,7 +65,17 @@ def write_error(sock: socket.socket, status: int, reason: str, message: str) -> 
     head = (
         f"HTTP/1.1 {status} {reason}\r\n"
         "Connection: close\r\n"
+        f"{request_ids.HEADER}: {request_ids.fresh()}\r\n"
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(text)}\r\n\r\n"
     )
     util.write_nonblock(sock, head.encode("latin-1") + text)
+    access.refused(_address(sock), status, len(text))
+
+
+def _address(sock: socket.socket) -> str:
+    try:
+        name = sock.getpeername()
+    except OSError:  # gone already
+        return ""
+    return str(name[0]) if isinstance(name, tuple) else ""

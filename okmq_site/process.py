@@ -11,6 +11,8 @@ import signal
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
@@ -33,6 +35,14 @@ def raise_open_files_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def on_starting(arbiter: Arbiter) -> None:
+    """The master begins, before it forks."""
+    if settings.OKMQ_METRICS_ENABLED:
+        from okmq_site.metrics import shared
+
+        shared.create(settings.OKMQ_DATA_DIR / "metrics")
+
+
 def when_ready(arbiter: Arbiter) -> None:
     """The master listens. Addresses are asked from the sockets: the port may have been 0."""
     addresses = ", ".join(
@@ -49,10 +59,50 @@ def _host_port(name: tuple[Any, ...]) -> str:
 def post_worker_init(worker: Worker) -> None:
     """A web process begins, before its first request."""
     _end_waits_on_stop(worker)
+    if settings.OKMQ_METRICS_ENABLED:
+        _measure(worker)
     if keeps_house:
         from queues.broker.housekeeping import start_thread
 
         start_thread()
+    _log("web process started", "process_start")
+
+
+def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
+    """A web process ends (told in that process)."""
+    _log("web process stopped", "process_stop")
+
+
+def child_exit(arbiter: Arbiter, worker: Worker) -> None:
+    """A web process has ended, in whatever way (told in the master)."""
+    if settings.OKMQ_METRICS_ENABLED:
+        from okmq_site.metrics import shared
+
+        shared.process_ended(worker.pid)
+
+
+def on_exit(arbiter: Arbiter) -> None:
+    """The master ends."""
+    if settings.OKMQ_METRICS_ENABLED:
+        from okmq_site.metrics import shared
+
+        shared.remove()
+    _log("server stopped", "server_stop")
+
+
+def _measure(worker: Worker) -> None:
+    """Have the engine and the requests of this process measured."""
+    from okmq_site import access
+    from okmq_site.metrics import instruments, sampler
+    from queues.broker import observe
+
+    observe.watcher = instruments.Watch()
+    access.measure = instruments.request
+    sampler.start(worker)
+
+
+def _log(message: str, event: str) -> None:
+    logger.info(message, extra={"fields": {"event": event}})
 
 
 def _end_waits_on_stop(worker: Worker) -> None:

@@ -4,12 +4,18 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from okmq_site import health
+from okmq_site import documents, health
+from okmq_site.metrics.view import metrics
 
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
     path("live", health.live),
     path("ready", health.ready),
+    path("metrics", metrics),
+    path("metrics/", metrics),
+    path("openapi/<str:dialect>.json", documents.openapi, name="openapi"),
+    path("docs", RedirectView.as_view(url="/docs/")),
+    path("docs/", documents.page),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import django
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "okmq_site.settings")
 django.setup(set_prefix=False)
 
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
-from okmq_site import errors  # noqa: E402
+from okmq_site import access, errors, request_ids  # noqa: E402
 
 
 class ApiHandler(WSGIHandler):
@@ -47,6 +48,7 @@ class ApiHandler(WSGIHandler):
             response = self._answer(request)
         finally:
             connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+            environ[access.NOTE] = access.note(request)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return response if response.streaming else (response.content,)  # type: ignore[attr-defined]
 
@@ -66,5 +68,32 @@ api = ApiHandler()
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    handler = console if errors.is_console(environ["PATH_INFO"]) else api
-    return handler(environ, start_response)
+    request_id = request_ids.take(environ)
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        headers.append((request_ids.HEADER, request_id))
+        return start_response(status, headers, *error)
+
+    path = environ["PATH_INFO"]
+    if errors.is_console(path):
+        environ[access.NOTE] = access.note_of_console(path)
+        return console(environ, start)
+    return api(environ, start)
+
+
+def _counted(serve: WSGIApplication) -> WSGIApplication:
+    """``serve``, with the requests in flight counted."""
+    from okmq_site.metrics.sampler import IN_FLIGHT
+
+    def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        IN_FLIGHT.begin()
+        try:
+            return serve(environ, start_response)
+        finally:
+            IN_FLIGHT.end()
+
+    return counted
+
+
+if settings.OKMQ_METRICS_ENABLED:
+    application = _counted(application)

@@ -6,9 +6,11 @@ class StreamsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from queues.broker import housekeeping
-        from streams import directory, expiry
+        from queues.broker import housekeeping, quotas
+        from streams import directory, expiry, sql
 
-        # Housekeeping belongs to the engine, which knows nothing of streams: they ask for their share of it.
+        # Housekeeping and quotas belong to the engine, which knows nothing of streams: they ask for their
+        # share of them.
+        quotas.CHANNELS["streams"] = quotas.Channel(sql.NAMES, sql.COUNT_STREAMS)
         housekeeping.SWEEPS.append(expiry.sweep)
         housekeeping.PURGES.append(directory.purge_deleted)

@@ -9,6 +9,7 @@ from queues.broker.db import Statement
 from queues.broker.lanes import LANES, Operation, in_transaction
 from queues.broker.wakes import of_stream
 from streams import sql
+from streams.counting import count
 from streams.errors import OffsetNotAssigned
 from streams.lookup import Found, by_stream
 
@@ -29,8 +30,8 @@ def commit(account_id: int, stream: str, offset: int) -> None:
 
 
 def delete_messages(account_id: int, stream: str, *, before: int | None = None) -> int:
-    """Remove the messages with offsets below ``before``, or all that are there now. The committed offset stays
-    (okmq.md §7.5). How many that were; their ids are free. Raises StreamNotFound, Unavailable."""
+    """Remove the messages with offsets below ``before``, or all that are there now. The committed offset
+    stays (okmq.md §7.5). How many that were; their ids are free. Raises StreamNotFound, Unavailable."""
 
     def begin(tx: Transaction) -> Found:
         call = _Call(account_id, stream)
@@ -44,9 +45,9 @@ def delete_messages(account_id: int, stream: str, *, before: int | None = None) 
     until = found.next_offset - 1 if before is None else min(before, found.next_offset) - 1
     removed = 0
     while True:
-        count: int = in_transaction(partial(_remove_locked, found.id, until))
-        removed += count
-        if count < CHUNK:
+        chunk: int = in_transaction(partial(_remove_locked, found, until))
+        removed += chunk
+        if chunk < CHUNK:
             return removed
 
 
@@ -78,38 +79,36 @@ class Commit(Operation):
                 if operation.offset >= stream.next_offset:
                     operation.error = OffsetNotAssigned(stream.next_offset - 1)
                     continue
-                operation.result = _commit(tx, stream.id, committed, operation.offset)
+                operation.result = _commit(tx, stream, committed, operation.offset)
                 if operation.result:
                     committed = operation.offset
 
 
-def _commit(tx: Transaction, stream_id: int, committed: int, offset: int) -> bool:
+def _commit(tx: Transaction, stream: Found, committed: int, offset: int) -> bool:
     """False when there is more to remove first."""
     if offset > committed:
         # Below the committed offset nothing is left to remove: an earlier commit has done so.
-        removed = _remove(
-            tx, stream_id, committed, offset, sql.HEAD_AUTO_DELETE, sql.DELETE_RANGE_AUTO_DELETE
-        )
+        removed = _remove(tx, stream, committed, offset, sql.HEAD_AUTO_DELETE, sql.DELETE_RANGE_AUTO_DELETE)
         if removed == CHUNK:
             return False
-    tx.db.run(sql.SET_COMMITTED, stream=stream_id, committed=offset)
+    tx.db.run(sql.SET_COMMITTED, stream=stream.id, committed=offset)
     if offset < committed:
         # There is something to consume again.
-        tx.wakes.everyone(of_stream(stream_id))
+        tx.wakes.everyone(of_stream(stream.id))
     return True
 
 
-def _remove_locked(stream_id: int, until: int, tx: Transaction) -> int:
-    tx.db.rows(sql.LOCK_BY_ID, ids=[stream_id])
-    return _remove(tx, stream_id, 0, until, sql.HEAD, sql.DELETE_RANGE)
+def _remove_locked(stream: Found, until: int, tx: Transaction) -> int:
+    tx.db.rows(sql.LOCK_BY_ID, ids=[stream.id])
+    return _remove(tx, stream, 0, until, sql.HEAD, sql.DELETE_RANGE)
 
 
 def _remove(
-    tx: Transaction, stream_id: int, after: int, until: int, head: Statement, delete: Statement
+    tx: Transaction, stream: Found, after: int, until: int, head: Statement, delete: Statement
 ) -> int:
     """Remove the first CHUNK messages of a locked stream with offsets over ``after`` up to ``until``."""
-    count, size, last = tx.db.rows(head, stream=stream_id, after=after, until=until, limit=CHUNK)[0]
-    if count:
-        tx.db.run(delete, stream=stream_id, after=after, until=last)
-        tx.db.run(sql.COUNT, stream=stream_id, messages=-count, bytes=-int(size))
-    return int(count)
+    found, size, last = tx.db.rows(head, stream=stream.id, after=after, until=until, limit=CHUNK)[0]
+    if found:
+        tx.db.run(delete, stream=stream.id, after=after, until=last)
+        count(tx, stream.id, stream.account_id, messages=-found, bytes=-int(size))
+    return int(found)

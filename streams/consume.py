@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings as django_settings
 
+from queues.broker import concurrency
+from queues.broker.errors import QuotaExceeded
 from queues.broker.lanes import LANES, Operation
 from queues.broker.types import Encoding
 from queues.broker.wakes import HUB, of_stream
 from streams import sql
+from streams.directory import get_stream
 from streams.lookup import Found, by_stream
 from streams.types import Entry
 
@@ -33,11 +36,17 @@ def consume(
     wait_seconds: float = 0,
     gone: Callable[[], bool] | None = None,
 ) -> list[Entry]:
-    """Up to ``limit`` messages after the committed offset, in order; at once if there are any, else as soon as
-    there is one within ``wait_seconds``. Moves nothing: the same call gives the same until a commit (okmq.md
-    §7.3). ``gone``: asked after waiting; True means that the client has hung up. While it waits the call
-    holds no database connection. Raises StreamNotFound, Unavailable."""
-    return _follow(account_id, stream, None, limit, wait_seconds, gone)
+    """Up to ``limit`` messages after the committed offset, in order; at once if there are any, else as soon
+    as there is one within ``wait_seconds``. Moves nothing: the same call gives the same until a commit
+    (okmq.md §7.3). ``gone``: asked after waiting; True means that the client has hung up. While it waits the
+    call holds no database connection. Raises StreamNotFound, QuotaExceeded (too many consume calls are open),
+    Unavailable."""
+    try:
+        with concurrency.open_call(account_id):
+            return _follow(account_id, stream, None, limit, wait_seconds, gone)
+    except QuotaExceeded:
+        get_stream(account_id, stream)  # a missing stream is told first
+        raise
 
 
 def read(
@@ -129,9 +138,7 @@ def _look(tx: Transaction, stream: Found, readers: list[LookAt]) -> None:
 def _entries(tx: Transaction, stream: Found, after: int, limit: int) -> list[Entry]:
     if after + 1 >= stream.next_offset:
         return []  # parked readers come back for nothing from time to time: nothing is read for that
-    rows = tx.db.rows(
-        sql.READ, stream=stream.id, after=after, now=tx.now, limit=limit, bytes=MAX_BYTES
-    )
+    rows = tx.db.rows(sql.READ, stream=stream.id, after=after, now=tx.now, limit=limit, bytes=MAX_BYTES)
     return [
         Entry(offset, public_id, body, ENCODINGS[encoding], created_at)
         for offset, public_id, body, encoding, created_at in rows

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from queues.broker import names
+from queues.broker import names, quotas
 from queues.broker.lanes import in_transaction
-from queues.broker.queues import reading
+from queues.broker.queues import PURGED_AT_ONCE, reading
 from queues.broker.wakes import of_stream
 from queues.fields import to_datetime, to_micros
 from streams import sql
+from streams.counting import count
 from streams.errors import StreamExists, StreamNotFound
 from streams.models import Stream
 from streams.types import StreamInfo
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
 def create_stream(
     account_id: int, name: str, *, auto_delete: bool = False, ttl_seconds: int = 0
 ) -> StreamInfo:
-    """Make a stream; ``ttl_seconds`` 0: its messages live for ever. Raises StreamExists (whatever its settings;
-    it is left as it is), Unavailable."""
+    """Make a stream; ``ttl_seconds`` 0: its messages live for ever. Raises StreamExists (whatever its
+    settings; it is left as it is), QuotaExceeded, Unavailable."""
 
     def create(tx: Transaction) -> StreamInfo:
+        check_room = quotas.lock_channels(tx, account_id)
+        if _living(account_id, name).exists():
+            raise StreamExists(name)
+        check_room()
         now = to_datetime(tx.now)
         settings = {"auto_delete": auto_delete, "ttl_seconds": ttl_seconds}
         stream, made = Stream.objects.get_or_create(
@@ -55,7 +61,8 @@ def get_stream(account_id: int, name: str) -> StreamInfo:
 def list_streams(account_id: int) -> list[StreamInfo]:
     """The account's streams in order of creation. Raises Unavailable."""
     with reading():
-        return [_info(s) for s in Stream.objects.filter(account_id=account_id, deleted_at=None).order_by("id")]
+        streams = Stream.objects.filter(account_id=account_id, deleted_at=None).order_by("id")
+        return [_info(stream) for stream in streams]
 
 
 def update_stream(
@@ -79,16 +86,19 @@ def update_stream(
 
 
 def delete_stream(account_id: int, name: str) -> None:
-    """Remove the stream with its messages. It is gone for everyone at once and its name is free; the rows of
-    its messages follow in the background. Raises StreamNotFound, Unavailable."""
+    """Remove the stream with its messages. It is gone for everyone at once and its name is free; so is its
+    share of the quota, or, of a large stream, soon: the rows of its messages beyond the first
+    ``PURGED_AT_ONCE`` follow in the background. Raises StreamNotFound, Unavailable."""
 
-    def delete(tx: Transaction) -> None:
+    def delete(tx: Transaction) -> int:
         stream = _locked(account_id, name)
         stream.deleted_at = to_datetime(tx.now)
         stream.save(update_fields=["deleted_at"])
         tx.wakes.everyone(of_stream(stream.pk))
+        return stream.pk
 
-    in_transaction(delete)
+    stream_id: int = in_transaction(delete)
+    in_transaction(partial(_purge, stream_id=stream_id, limit=PURGED_AT_ONCE))
 
 
 def purge_deleted(tx: Transaction, limit: int) -> int:
@@ -97,14 +107,21 @@ def purge_deleted(tx: Transaction, limit: int) -> int:
     if not gone:
         return 0
     stream_id = gone[0][0]
+    found = _purge(tx, stream_id, limit)
+    if not found:
+        tx.db.run(sql.DELETE_STREAM, stream=stream_id)
+    return found or 1
+
+
+def _purge(tx: Transaction, stream_id: int, limit: int) -> int:
+    """Remove up to ``limit`` messages of a deleted stream; how many those were."""
     # Locked against a sweep that counts what it removes: two would wait for each other.
-    tx.db.rows(sql.LOCK_BY_ID, ids=[stream_id])
-    count, _, last = tx.db.rows(sql.HEAD, stream=stream_id, after=0, until=2**63 - 1, limit=limit)[0]
-    if count:
+    locked = tx.db.rows(sql.LOCK_BY_ID, ids=[stream_id])
+    found, size, last = tx.db.rows(sql.HEAD, stream=stream_id, after=0, until=2**63 - 1, limit=limit)[0]
+    if found:
         tx.db.run(sql.DELETE_RANGE, stream=stream_id, after=0, until=last)
-        return int(count)
-    tx.db.run(sql.DELETE_STREAM, stream=stream_id)
-    return 1
+        count(tx, stream_id, locked[0][1], messages=-found, bytes=-int(size))
+    return int(found)
 
 
 def _living(account_id: int, name: str) -> QuerySet[Stream]:

@@ -1,5 +1,5 @@
-"""Ending the lives of messages, committed or not (okmq.md §6). Readers and producers do not need it: they leave
-out what is over."""
+"""Ending the lives of messages, committed or not (okmq.md §6). Readers and producers do not need it: they
+leave out what is over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from streams import sql
+from streams.counting import count
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
@@ -18,17 +19,16 @@ def sweep(tx: Transaction, limit: int) -> int:
     rows = tx.db.rows(sql.EXPIRED, now=tx.now, limit=limit)
     for stream_id, offset in rows:
         found[stream_id].append(offset)
-    if found:
-        tx.db.rows(sql.LOCK_BY_ID, ids=sorted(found))
-    for stream_id in sorted(found):
-        _remove(tx, stream_id, found[stream_id])
+    locked = tx.db.rows(sql.LOCK_BY_ID, ids=sorted(found)) if found else []
+    for stream_id, account_id in locked:
+        _remove(tx, stream_id, account_id, found[stream_id])
     return len(rows)
 
 
-def _remove(tx: Transaction, stream_id: int, offsets: list[int]) -> None:
+def _remove(tx: Transaction, stream_id: int, account_id: int, offsets: list[int]) -> None:
     # Counted again now that the stream is locked: a producer may have removed one of them meanwhile.
     expired = {"stream": stream_id, "offsets": offsets, "now": tx.now}
-    count, size = tx.db.rows(sql.SIZE_OF_EXPIRED, **expired)[0]
-    if count:
+    number, size = tx.db.rows(sql.SIZE_OF_EXPIRED, **expired)[0]
+    if number:
         tx.db.run(sql.DELETE_EXPIRED, **expired)
-        tx.db.run(sql.COUNT, stream=stream_id, messages=-count, bytes=-int(size))
+        count(tx, stream_id, account_id, messages=-number, bytes=-int(size))

@@ -47,8 +47,8 @@ class Stream(models.Model):
 
 
 class StreamMessage(models.Model):
-    """A produced message, written once. ``auto_delete`` and ``expires_at`` are what the stream's settings said
-    then. ``size`` stands before ``body``, so that adding sizes up does not read bodies."""
+    """A produced message, written once. ``auto_delete`` and ``expires_at`` are what the stream's settings
+    said then. ``size`` stands before ``body``, so that adding sizes up does not read bodies."""
 
     pk = models.CompositePrimaryKey("stream_id", "offset")
     stream = models.ForeignKey(Stream, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)

@@ -1,8 +1,8 @@
 """Every statement of streams, named.
 
-Whoever adds or removes messages of a stream holds the lock of its row, several in id order. On PostgreSQL that
-is what keeps the log a prefix: the next producer gets the lock only when the one before has committed, so a
-snapshot that shows an offset shows all below it.
+Whoever adds or removes messages of a stream holds the lock of its row, several in id order. On PostgreSQL
+that is what keeps the log a prefix: the next producer gets the lock only when the one before has committed,
+so a snapshot that shows an offset shows all below it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,15 @@ FIND_BY_NAME = Statement(
     """
 )
 
-LOCK_BY_ID = Statement("SELECT id FROM streams_stream WHERE id {in:ids} ORDER BY id {lock}")
+LOCK_BY_ID = Statement("SELECT id, account_id FROM streams_stream WHERE id {in:ids} ORDER BY id {lock}")
 """Deleted streams too: their messages still count and expire."""
+
+NAMES = Statement(
+    "SELECT name FROM streams_stream WHERE account_id = :account AND deleted_at IS NULL ORDER BY id"
+)
+COUNT_STREAMS = Statement(
+    "SELECT count(*) FROM streams_stream WHERE account_id = :account AND deleted_at IS NULL"
+)
 
 SET_NEXT_OFFSET = Statement("UPDATE streams_stream SET next_offset = :next WHERE id = :stream")
 
@@ -136,7 +143,5 @@ DELETE_EXPIRED = Statement(
 
 # ---------------------------------------------------------------- removing streams
 
-DELETED_STREAMS = Statement(
-    "SELECT id FROM streams_stream WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1"
-)
+DELETED_STREAMS = Statement("SELECT id FROM streams_stream WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1")
 DELETE_STREAM = Statement("DELETE FROM streams_stream WHERE id = :stream AND deleted_at IS NOT NULL")

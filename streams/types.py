@@ -11,8 +11,8 @@ from queues.broker.types import Encoding, Micros
 
 @dataclass(slots=True, frozen=True)
 class StreamInfo:
-    """A stream as its owner sees it. ``ttl_seconds`` 0: messages live for ever. ``committed``: the last offset
-    the consumer has finished, 0 = none. ``next_offset``: what the next new message will get."""
+    """A stream as its owner sees it. ``ttl_seconds`` 0: messages live for ever. ``committed``: the last
+    offset the consumer has finished, 0 = none. ``next_offset``: what the next new message will get."""
 
     id: int
     name: str

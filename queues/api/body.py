@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -12,6 +14,8 @@ from queues.api.problems import BadRequest, TooLarge
 
 CHUNK = 65_536
 DISCARD_SECONDS = 10.0
+STALLED_SECONDS = 30.0
+"""A client that sends nothing of its body for so long is given up: it holds a thread."""
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -22,13 +26,15 @@ def read_body(request: HttpRequest) -> bytes:
     """
     cap: int = settings.OKMQ_MAX_REQUEST_BYTES
     if _is_chunked(request):
-        return _read_chunked(request, cap)
+        with _patience(request, STALLED_SECONDS):
+            return _read_chunked(request, cap)
     length = _declared_length(request)
     if length == 0:
         return b""
     if length > cap:
         raise TooLarge(f"the request body must be at most {cap} bytes")
-    data = _read(request, length)
+    with _patience(request, STALLED_SECONDS):
+        data = _read(request, length)
     if len(data) != length:
         raise BadRequest("the request body ended before its declared length")
     return data
@@ -43,16 +49,31 @@ def discard_body(request: HttpRequest) -> None:
     deadline = monotonic() + DISCARD_SECONDS
     try:
         chunked = _is_chunked(request)
-        if not chunked and not _declared_length(request):
+        if not chunked and not 0 < _declared_length(request) <= left:
             return
         source = request.META["wsgi.input"] if chunked else request
-        while left > 0 and monotonic() < deadline:
-            data = source.read(CHUNK)
-            if not data:
-                return
-            left -= len(data)
+        with _patience(request, DISCARD_SECONDS):
+            while left > 0 and monotonic() < deadline:
+                data = source.read(CHUNK)
+                if not data:
+                    return
+                left -= len(data)
     except Exception:  # whatever a bad length or a broken connection raises: the answer is made already
         return
+
+
+@contextmanager
+def _patience(request: HttpRequest, seconds: float) -> Iterator[None]:
+    """Bound each wait for more of the body, where the server lends its socket (gunicorn does)."""
+    connection = request.META.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    connection.settimeout(seconds)
+    try:
+        yield
+    finally:
+        connection.settimeout(None)
 
 
 def _is_chunked(request: HttpRequest) -> bool:
@@ -62,9 +83,9 @@ def _is_chunked(request: HttpRequest) -> bool:
 
 def _declared_length(request: HttpRequest) -> int:
     text = request.META.get("CONTENT_LENGTH") or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (text.isascii() and text.isdigit()):
         raise BadRequest("the Content-Length is not a number")
-    return int(text)
+    return int(text[:20])  # longer ones are far over any cap all the same
 
 
 def _read_chunked(request: HttpRequest, cap: int) -> bytes:

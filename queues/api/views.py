@@ -20,6 +20,7 @@ from accounts.services import AuthenticatedKey
 from queues.api.body import discard_body, read_body
 from queues.api.client import hung_up
 from queues.api.negotiation import FirstOfEach, JSONParser, JSONRenderer
+from queues.api.openapi.document import Document
 from queues.api.problems import Problem, problem_of
 from queues.api.query import Params, parse_query
 
@@ -76,6 +77,8 @@ class DialectViewSet(ViewSet):
     _renderer: ClassVar[JSONRenderer] = JSONRenderer()
     default_response_headers: ClassVar[dict[str, str]] = {}
 
+    document: ClassVar[Document]
+    """What its OpenAPI document says beyond its views and types."""
     key: AuthenticatedKey
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

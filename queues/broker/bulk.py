@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from queues.broker import due, names, queues, sql
+from queues.broker import due, names, observe, queues, sql
 from queues.broker.lanes import in_transaction
 from queues.broker.records import Batch, Record, load
 from queues.broker.types import Ids, Micros, State
@@ -36,7 +36,10 @@ def delete_messages(
         record.remove()
         return True
 
-    return _Selection(account_id, queue, ids, state, tag).apply(delete)
+    deleted = _Selection(account_id, queue, ids, state, tag).apply(delete)
+    if observe.watcher is not None and deleted:
+        observe.watcher.deleted(queue, deleted)
+    return deleted
 
 
 def replay(account_id: int, queue: str, *, ids: Ids | None = None, tag: str = "") -> int:
@@ -49,7 +52,10 @@ def replay(account_id: int, queue: str, *, ids: Ids | None = None, tag: str = ""
         record.revive(now)
         return True
 
-    return _Selection(account_id, queue, ids, State.FAILED, tag).apply(revive)
+    replayed = _Selection(account_id, queue, ids, State.FAILED, tag).apply(revive)
+    if observe.watcher is not None and replayed:
+        observe.watcher.replayed(queue, replayed)
+    return replayed
 
 
 class _Selection:

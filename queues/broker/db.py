@@ -17,7 +17,8 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -28,6 +29,9 @@ from queues.broker import clock
 from queues.broker.errors import Unavailable
 
 Row = tuple[Any, ...]
+
+SQLITE_BLOCK = 10
+"""Rows of one INSERT on SQLite."""
 
 ERRORS = (Error, sqlite3.Error, psycopg.Error)
 """Everything a statement can raise: the engine uses the drivers' cursors, Django wraps its own."""
@@ -78,7 +82,8 @@ def _match(table: str, keys: Iterable[str]) -> str:
 class Insert(_Bulk):
     def __init__(self, table: str, columns: dict[str, str]) -> None:
         names = ", ".join(columns)
-        self.sqlite = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
+        self.row = f"({', '.join('?' * len(columns))})"
+        self.sqlite = f"INSERT INTO {table} ({names}) VALUES {self.row}"
         self.postgresql = f"INSERT INTO {table} ({names}) SELECT * FROM {_unnest(columns)}"
 
 
@@ -175,6 +180,16 @@ class Connection:
         result: list[Row] = cursor.fetchall()
         return result
 
+    def later(self, statement: Statement, **parameters: Any) -> Callable[[], list[Row]]:
+        """Run ``statement``; what this returns fetches its rows. On PostgreSQL they travel with those of the
+        next one."""
+        cursor = self._execute(statement, parameters)
+        if self.postgresql:
+            fetch: Callable[[], list[Row]] = cursor.fetchall
+            return fetch
+        rows: list[Row] = cursor.fetchall()
+        return lambda: rows
+
     def run(self, statement: Statement, **parameters: Any) -> None:
         """Run ``statement``; its errors may come with a later one's."""
         self._execute(statement, parameters)
@@ -196,8 +211,19 @@ class Connection:
         if self.postgresql:
             columns = [list(column) for column in zip(*rows, strict=True)]
             self._cursor().execute(statement.postgresql, columns)
-        else:
-            self._sqlite_cursor.executemany(statement.sqlite, rows)
+            return
+        if isinstance(statement, Insert):
+            rows = self._insert_blocks(statement, rows)
+        self._sqlite_cursor.executemany(statement.sqlite, rows)
+
+    def _insert_blocks(self, statement: Insert, rows: Sequence[Row]) -> Sequence[Row]:
+        """Insert SQLITE_BLOCK rows at a time; returns the few that are left. executemany gives up the GIL for
+        every row, and may get it back only when a busy request thread pauses."""
+        for end in range(SQLITE_BLOCK, len(rows) + 1, SQLITE_BLOCK):
+            block = rows[end - SQLITE_BLOCK : end]
+            values = ", ".join([statement.row] * (SQLITE_BLOCK - 1))
+            self._sqlite_cursor.execute(f"{statement.sqlite}, {values}", list(chain.from_iterable(block)))
+        return rows[len(rows) - len(rows) % SQLITE_BLOCK :]
 
     def discard(self) -> None:
         """Give up this connection; the next ``open`` makes another. A tuned one is closed for good: back in

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from queues.broker import sql
-from queues.broker.records import Batch, Record, load
+from queues.broker import observe, sql
+from queues.broker.records import LEASED, Batch, Record, load
 from queues.broker.types import Micros
 from queues.models import PULL_LANE
 
@@ -31,8 +31,9 @@ def promote(tx: Transaction, queue_id: int) -> int:
         for record in _fall_due(tx, queue_id, [row[0] for row in one_by_one]):
             tx.wakes.ready(record.queue_id)
     promoted = tx.db.rows(sql.PROMOTE, queue=queue_id, lane=PULL_LANE, now=tx.now, limit=PROMOTE_AT_ONCE)
-    for (tag,) in promoted:
+    for tag, _ in promoted:
         tx.wakes.ready(queue_id, tag)
+    tx.note(observe.Event.LEASE_EXPIRED, sum(leased for _, leased in promoted))
     return len(promoted) + len(one_by_one)
 
 
@@ -41,6 +42,7 @@ def _fall_due(tx: Transaction, queue_id: int, offsets: list[int]) -> list[Record
     batch = Batch(tx, queue_id, load(tx, queue_id, rows))
     # Settled or leased anew since the first look? Then its due time has moved.
     due = [record for record in batch.records if record.state is not None and record.due_at <= tx.now]
+    tx.note(observe.Event.LEASE_EXPIRED, sum(record.state == LEASED for record in due))
     for record in due:
         record.fall_due(tx.now)
     batch.flush()

@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import Q
 
 from accounts import services
-from queues.broker import due, queues
+from queues.broker import concurrency, due, queues, usage
 from queues.broker.errors import BrokerError, ShuttingDown
 from queues.broker.lanes import Transaction, in_transaction
 from queues.fields import to_datetime
@@ -29,14 +29,19 @@ log = logging.getLogger("okmq.housekeeping")
 
 CHUNK = 1_000
 HELD_FOR = timedelta(seconds=15)
-NAME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_name() -> str:
+    """This process. Asked for each time: the module may have been imported before the processes forked."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
 
 Chore = Callable[[Transaction, int], int]
 """Removes up to that many rows; how many it found, so that it is called again while there are more."""
 
 # Whoever has tables of his own beside the engine's adds to these when his app is ready.
 SWEEPS: list[Chore] = [due.sweep]
-PURGES: list[Chore] = [queues.purge_deleted]
+PURGES: list[Chore] = [queues.purge_deleted, usage.merge_shards, concurrency.drop_lost]
 
 
 def start_thread() -> threading.Thread:
@@ -49,6 +54,7 @@ def start_thread() -> threading.Thread:
 def run(stop: threading.Event) -> None:
     """Keep house until ``stop`` is set. Survives a database that is away for a while."""
     next_sweep = 0.0
+    log.info("worker started", extra={"fields": {"event": "worker_start", "holder": own_name()}})
     while not stop.is_set():
         try:
             if in_transaction(hold_duty):
@@ -67,10 +73,12 @@ def run(stop: threading.Event) -> None:
             # A connection that broke must not be met again.
             connection.close()
         stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS)
+    log.info("worker stopped", extra={"fields": {"event": "worker_stop", "holder": own_name()}})
 
 
-def hold_duty(tx: Transaction, holder: str = NAME, name: str = "housekeeping") -> bool:
+def hold_duty(tx: Transaction, holder: str = "", name: str = "housekeeping") -> bool:
     """Take or keep the duty; False while another process holds it."""
+    holder = holder or own_name()
     now = to_datetime(tx.now)
     Duty.objects.get_or_create(name=name, defaults={"holder": "", "until": now})
     free = Duty.objects.filter(Q(holder=holder) | Q(until__lte=now), name=name)
@@ -78,15 +86,32 @@ def hold_duty(tx: Transaction, holder: str = NAME, name: str = "housekeeping") -
 
 
 def _tidy(stop: threading.Event, *, sweeping: bool) -> None:
+    promoted = 0
     for queue_id in in_transaction(due.queues_due):
-        while not stop.is_set() and in_transaction(partial(due.promote, queue_id=queue_id)) >= CHUNK:
-            pass
+        count = CHUNK
+        while not stop.is_set() and count >= CHUNK:
+            count = in_transaction(partial(due.promote, queue_id=queue_id))
+            promoted += count
+    _log_done(logging.DEBUG, "due.promote", promoted)
     for sweep in SWEEPS if sweeping else ():
-        while not stop.is_set() and _do(sweep) == CHUNK:
-            pass
+        _repeat(stop, sweep, until=CHUNK)
     for purge in PURGES:
-        while not stop.is_set() and _do(purge):
-            pass
+        _repeat(stop, purge, until=1)
+
+
+def _repeat(stop: threading.Event, chore: Chore, until: int) -> None:
+    """Do the chore until it finds fewer than ``until`` rows."""
+    total, found = 0, until
+    while not stop.is_set() and found >= until:
+        found = _do(chore)
+        total += found
+    _log_done(logging.INFO, f"{chore.__module__.rpartition('.')[2]}.{chore.__name__}", total)
+
+
+def _log_done(level: int, chore: str, rows: int) -> None:
+    if rows:
+        fields = {"event": "chore", "chore": chore, "rows": rows}
+        log.log(level, "%s: %d rows", chore, rows, extra={"fields": fields})
 
 
 def _do(chore: Chore) -> int:

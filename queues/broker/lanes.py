@@ -14,18 +14,22 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import psycopg
 from django.db import connection as django_connection
 from django.db import transaction
 
-from queues.broker import clock, sql
+from queues.broker import clock, observe
 from queues.broker.counters import Tally
-from queues.broker.db import Connection, unavailable
+from queues.broker.db import ERRORS, Connection, unavailable
 from queues.broker.errors import ShuttingDown
+from queues.broker.outage import OUTAGE
+from queues.broker.quotas import Budget
 from queues.broker.types import Micros
+from queues.broker.usage import write_counts
 from queues.broker.wakes import Wakes
 
 log = logging.getLogger("okmq.broker")
@@ -38,13 +42,20 @@ RETRIES = 4
 
 
 class Transaction:
-    """One open transaction: its connection, its instant, what it counted and whom it will wake."""
+    """One open transaction: its connection, its instant, what it counted, what it may store and whom it will
+    wake. ``events``: what else happened, for whoever measures it, and to how many messages."""
 
     def __init__(self, db: Connection, shard: int) -> None:
         self.db = db
         self.now: Micros = clock.now()
         self.tally = Tally(shard)
+        self.budget = Budget(db)
         self.wakes = Wakes()
+        self.events: dict[observe.Event, int] = {}
+
+    def note(self, event: observe.Event, count: int = 1) -> None:
+        if count:
+            self.events[event] = self.events.get(event, 0) + count
 
 
 class Failure:
@@ -57,13 +68,22 @@ class Failure:
         self.unavailable = None if self.conflict else unavailable(error)
         self.may_retry = not (committing and self.unavailable)
 
+    def tell(self) -> None:
+        """Let those know who watch over the database."""
+        if self.unavailable:
+            OUTAGE.notice(self.error)
+        if observe.watcher is not None and (self.unavailable or isinstance(self.error, ERRORS)):
+            trouble = observe.Trouble.CONFLICT if self.conflict else observe.Trouble.REFUSED
+            observe.watcher.failed(observe.Trouble.UNAVAILABLE if self.unavailable else trouble)
+
 
 class Operation:
     """A call on its way through a lane. ``run`` gets the transaction and all operations of its kind that
     travel together; it sets each one's ``result`` or ``error``. ``weight``: messages it touches.
-    ``uses_orm``: its transaction is to be one that Django knows of."""
+    ``uses_orm``: its transaction is to be one that Django knows of. ``stores``: it adds messages."""
 
     uses_orm = False
+    stores = False
     __slots__ = ("_done", "error", "result", "weight")
 
     def __init__(self, weight: int = 1) -> None:
@@ -192,22 +212,35 @@ class Lane:
         for operation in batch:
             operation.result = operation.error = None
             by_kind.setdefault(type(operation), []).append(operation)
+        begin = time.perf_counter()
         try:
             db.open()
             with transaction.atomic() if batch[0].uses_orm else db.transaction():
                 tx = Transaction(db, shard)
-                for kind, operations in by_kind.items():
-                    kind.run(tx, operations)
-                for queue_id, changes in tx.tally.changes():
-                    db.run(sql.ADD_TO_COUNTER, queue=queue_id, shard=shard, **changes)
+                for kind in _in_order(by_kind, db):
+                    kind.run(tx, by_kind[kind])
+                write_counts(tx)
                 db.committing = True
         except Exception as error:  # also what no database raised: a text or a number it cannot hold
             failure = Failure(error, committing=db.committing)
             if failure.unavailable:
                 db.discard()
+            failure.tell()
             return failure
         tx.wakes.send()
+        if OUTAGE.since is not None:
+            OUTAGE.over()
+        if observe.watcher is not None:
+            observe.watcher.committed(self.name, len(batch), time.perf_counter() - begin)
+            if tx.events:
+                observe.watcher.happened(tx.events)
         return None
+
+
+def _in_order(kinds: Collection[type[Operation]], db: Connection) -> Iterable[type[Operation]]:
+    """As they came; but where locks are taken, those who may lock an account come after all others, who
+    lock queues and streams."""
+    return sorted(kinds, key=lambda kind: kind.stores) if db.postgresql and len(kinds) > 1 else kinds
 
 
 class Lanes:

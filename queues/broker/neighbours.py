@@ -34,7 +34,12 @@ FALLBACK_SECONDS = 5.0
 MAX_QUEUES_NAMED = 250
 """A NOTIFY carries at most 8,000 bytes; with more queues than this it says that all changed."""
 
-ORIGIN = secrets.token_hex(4)
+_TOKEN = secrets.token_hex(4)
+
+
+def origin() -> str:
+    """Who is speaking. Asked for each time: this module may have been imported before the processes forked."""
+    return f"{_TOKEN}{os.getpid()}"
 
 
 def _connect() -> psycopg.Connection[Any]:
@@ -77,7 +82,7 @@ class Notifier(threading.Thread):
 
     def _send(self, changed: Signal) -> None:
         named = changed if len(changed) <= MAX_QUEUES_NAMED else {0: EVERYONE}
-        payload = " ".join([ORIGIN, *(f"{queue_id}:{count}" for queue_id, count in named.items())])
+        payload = " ".join([origin(), *(f"{queue_id}:{count}" for queue_id, count in named.items())])
         if self._connection is None:
             self._connection = _connect()
         self._connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
@@ -94,11 +99,14 @@ class Listener(threading.Thread):
             try:
                 self._listen()
             except (psycopg.Error, OSError) as error:
-                if HUB.closing:
-                    return
-                log.warning("cannot hear other processes: %s", error)
-                time.sleep(1)
-                look_again()
+                self._wait(error)
+
+    def _wait(self, error: Exception) -> None:
+        if HUB.closing:
+            return
+        log.warning("cannot hear other processes: %s", error)
+        time.sleep(1)
+        look_again()
 
     def _listen(self) -> None:
         with _connect() as connection:
@@ -115,8 +123,8 @@ class Listener(threading.Thread):
 
 
 def hear(payload: str) -> None:
-    origin, *changes = payload.split(" ")
-    if origin == ORIGIN:
+    speaker, *changes = payload.split(" ")
+    if speaker == origin():
         return
     for change in changes:
         queue_id, _, count = change.partition(":")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from queues.broker import due, ids, names, partition_keys, settings_versions, sql
+from queues.broker import due, ids, names, partition_keys, quotas, settings_versions, sql
 from queues.broker.clock import micros
-from queues.broker.errors import QueueNotFound, TopicNotFound
+from queues.broker.errors import QueueNotFound, QuotaExceeded, TopicNotFound
 from queues.broker.lanes import LANES, Operation
 from queues.broker.types import NewMessage, Published, QueueSettings
 from queues.models import PULL_LANE, DeliveryState
@@ -24,7 +24,8 @@ SCHEDULED, READY, BLOCKED = (
 
 def publish(account_id: int, queue: str, messages: Sequence[NewMessage]) -> list[Published]:
     """Store ``messages`` in order, all or none. An id that is stored already, in whatever state, is left as
-    it is and answered as a duplicate. Returns after the commit. Raises QueueNotFound, Unavailable."""
+    it is and answered as a duplicate. Returns after the commit. Raises QueueNotFound, QuotaExceeded,
+    Unavailable."""
     operation = Publish(account_id, messages, queue=queue)
     result: list[Published] = LANES.of("publish").submit(operation)
     return result
@@ -32,11 +33,12 @@ def publish(account_id: int, queue: str, messages: Sequence[NewMessage]) -> list
 
 def publish_topic(account_id: int, topic: str, messages: Sequence[NewMessage]) -> None:
     """Store an own copy of ``messages`` in every queue of the account that subscribes to ``topic``, in one
-    transaction. Raises TopicNotFound when no queue does, Unavailable."""
+    transaction. Raises TopicNotFound when no queue does, QuotaExceeded, Unavailable."""
     LANES.of("publish").submit(Publish(account_id, messages, topic=topic))
 
 
 class Publish(Operation):
+    stores = True
     __slots__ = ("account_id", "messages", "queue", "topic")
 
     def __init__(
@@ -56,7 +58,7 @@ class Publish(Operation):
 
     @classmethod
     def run(cls, tx: Transaction, operations: list[Publish]) -> None:
-        queues, subscribers = _lock_targets(tx, operations)
+        queues, subscribers, wanted = _lock_targets(tx, operations)
         by_queue: dict[int, list[Publish]] = defaultdict(list)
         for operation in operations:
             targets = subscribers.get(operation.target, [])
@@ -66,6 +68,7 @@ class Publish(Operation):
                 operation.error = QueueNotFound(operation.queue) if topic is None else TopicNotFound(topic)
             for queue_id in targets:
                 by_queue[queue_id].append(operation)
+        tight = tx.budget.check(wanted)
         stored, expired = _stored(tx, by_queue)
         if expired:
             for queue_id in sorted(expired):
@@ -74,6 +77,8 @@ class Publish(Operation):
             rows = tx.db.rows(sql.QUEUES_BY_ID, ids=sorted(by_queue))
             queues = {row[0]: (row[3], row[4]) for row in rows}
             stored, _ = _stored(tx, by_queue)
+        if tight:
+            by_queue = _refuse_too_much(tx, tight, operations, by_queue, stored)
         for queue_id in sorted(by_queue):
             _append(tx, queue_id, *queues[queue_id], by_queue[queue_id], stored[queue_id])
 
@@ -83,9 +88,12 @@ Stored = tuple[str, int, int]
 """Id, offset and time of publication."""
 
 
-def _lock_targets(tx: Transaction, operations: list[Publish]) -> tuple[dict[int, tuple[int, int]], Targets]:
-    """Lock every queue the operations publish to, in id order. Returns {queue id: (next offset, settings)}
-    and which queues each (account, topic or queue name) means."""
+def _lock_targets(
+    tx: Transaction, operations: list[Publish]
+) -> tuple[dict[int, tuple[int, int]], Targets, dict[int, quotas.Addition]]:
+    """Lock every queue the operations publish to, in id order. Returns {queue id: (next offset, settings)},
+    which queues each (account, topic or queue name) means, and what each account would have more if nothing
+    was a duplicate."""
     direct = {(o.account_id, o.queue) for o in operations if o.topic is None and names.storable(o.queue)}
     topics = {(o.account_id, o.topic) for o in operations if o.topic is not None and names.storable(o.topic)}
     targets: Targets = defaultdict(list)
@@ -98,13 +106,66 @@ def _lock_targets(tx: Transaction, operations: list[Publish]) -> tuple[dict[int,
             sql.QUEUE_IDS_BY_NAME, accounts=_accounts(direct), names=_texts(direct)
         ):
             targets[account_id, name].append(queue_id)
-        wanted = sorted({queue_id for found in targets.values() for queue_id in found})
-        rows = tx.db.rows(sql.QUEUES_BY_ID, ids=wanted)
+        wanted = _additions(operations, targets)
+        tx.budget.ask(wanted)
+        locked = sorted({queue_id for found in targets.values() for queue_id in found})
+        rows = tx.db.rows(sql.QUEUES_BY_ID, ids=locked)
     else:
+        wanted = _additions(operations, None)
+        tx.budget.ask(wanted)
         rows = tx.db.rows(sql.QUEUES_BY_NAME, accounts=_accounts(direct), names=_texts(direct))
         for queue_id, account_id, name, _, _ in rows:
             targets[account_id, name].append(queue_id)
-    return {row[0]: (row[3], row[4]) for row in rows}, targets
+    return {row[0]: (row[3], row[4]) for row in rows}, targets, wanted
+
+
+def _additions(operations: list[Publish], targets: Targets | None) -> dict[int, quotas.Addition]:
+    """``targets`` None: each names one queue."""
+    wanted: dict[int, quotas.Addition] = {}
+    for operation in operations:
+        copies = 1 if targets is None else len(targets.get(operation.target, ()))
+        count, size = quotas.total(operation.messages)
+        before = wanted.get(operation.account_id, (0, 0))
+        wanted[operation.account_id] = before[0] + copies * count, before[1] + copies * size
+    return wanted
+
+
+def _refuse_too_much(
+    tx: Transaction,
+    tight: set[int],
+    operations: list[Publish],
+    by_queue: dict[int, list[Publish]],
+    stored: dict[int, dict[str, Stored]],
+) -> dict[int, list[Publish]]:
+    """Judge the calls of accounts that are near a quota, in order: those that do not fit, whole, get it as
+    their error. Returns ``by_queue`` without them."""
+    seen = {queue_id: set(known) for queue_id, known in stored.items()}
+    accepted: dict[int, quotas.Addition] = defaultdict(lambda: (0, 0))
+    queues_of: dict[Publish, list[int]] = defaultdict(list)
+    for queue_id, publications in by_queue.items():
+        for operation in publications:
+            queues_of[operation].append(queue_id)
+    for operation in operations:
+        account_id = operation.account_id
+        if account_id not in tight or operation not in queues_of:
+            continue
+        count, size = accepted[account_id]
+        new_ids: list[tuple[int, set[str]]] = []
+        for queue_id in queues_of[operation]:
+            (more, bigger), found = quotas.new_ones(operation.messages, seen[queue_id])
+            count, size = count + more, size + bigger
+            new_ids.append((queue_id, found))
+        try:
+            # Only what this call adds is held against it: one that adds nothing is never too much.
+            if (count, size) != accepted[account_id]:
+                tx.budget.demand(account_id, count, size)
+        except QuotaExceeded as error:
+            operation.error = error
+            continue
+        accepted[account_id] = count, size
+        for queue_id, found in new_ids:
+            seen[queue_id] |= found
+    return {q: kept for q, found in by_queue.items() if (kept := [o for o in found if o.error is None])}
 
 
 def _accounts(pairs: set[tuple[int, str]]) -> list[int]:
@@ -151,14 +212,15 @@ def _append(
     tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
     tx.db.run(sql.SET_NEXT_OFFSET, queue=queue_id, next=next_offset + len(messages))
     tx.tally.add(queue_id, messages=len(messages), bytes=size, published_total=len(messages))
+    tx.budget.add(operations[0].account_id, len(messages), size)
     keys = {row[6] for row in deliveries if row[3] == BLOCKED}
     if keys:
         partition_keys.put_in_order(tx, queue_id, keys)
-    for row in deliveries:
-        if row[3] == READY:
-            tx.wakes.ready(queue_id, row[5])
-        elif row[3] == SCHEDULED:
-            tx.wakes.due(queue_id, row[8])
+    for tag, count in Counter(row[5] for row in deliveries if row[3] == READY).items():
+        tx.wakes.ready(queue_id, tag, count)
+    first = min((row[8] for row in deliveries if row[3] == SCHEDULED), default=None)
+    if first is not None:
+        tx.wakes.due(queue_id, first)
 
 
 def _stored(

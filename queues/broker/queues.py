@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from queues.broker import names, settings_versions, sql
+from queues.broker import names, observe, quotas, settings_versions, sql
 from queues.broker.db import ERRORS, Connection, unavailable
 from queues.broker.errors import QueueExists, QueueNotFound
 from queues.broker.lanes import in_transaction
+from queues.broker.outage import OUTAGE
 from queues.broker.types import QueueInfo, QueueSettings
 from queues.fields import to_datetime, to_micros
 from queues.models import Queue, Subscription
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
 
 
+PURGED_AT_ONCE = 2_000
+"""Messages that are removed before ``delete_queue`` returns."""
+
+
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection to look with, given back afterwards: a parked or slow client never keeps one."""
@@ -28,7 +34,12 @@ def reading() -> Iterator[Connection]:
         db.open()
         yield db
     except ERRORS as error:
-        raise unavailable(error) or error from error
+        away = unavailable(error)
+        if away is not None:
+            OUTAGE.notice(error)
+        if observe.watcher is not None:
+            observe.watcher.failed(observe.Trouble.UNAVAILABLE if away else observe.Trouble.REFUSED)
+        raise away or error from error
     finally:
         if not db.django.in_atomic_block:
             db.discard()
@@ -37,9 +48,14 @@ def reading() -> Iterator[Connection]:
 def create_queue(
     account_id: int, name: str, *, settings: QueueSettings, topics: Sequence[str] = (), kind: str = "worker"
 ) -> QueueInfo:
-    """Make a queue. Raises QueueExists (whatever its settings; it is left as it is), Unavailable."""
+    """Make a queue. Raises QueueExists (whatever its settings; it is left as it is), QuotaExceeded,
+    Unavailable."""
 
     def create(tx: Transaction) -> QueueInfo:
+        check_room = quotas.lock_channels(tx, account_id)
+        if _living(account_id, name).exists():
+            raise QueueExists(name)
+        check_room()
         now = to_datetime(tx.now)
         version = settings_versions.store(tx.db, settings, tx.now)
         queue, made = Queue.objects.get_or_create(
@@ -126,16 +142,20 @@ def _set_paused(account_id: int, name: str, *, paused: bool) -> QueueInfo:
 
 def delete_queue(account_id: int, name: str) -> None:
     """Remove the queue with its messages and subscriptions. It is gone for everyone at once and its name is
-    free; the rows of its messages follow in the background. Raises QueueNotFound, Unavailable."""
+    free; so is its share of the quota, or, of a large queue, soon: the rows of its messages beyond the first
+    ``PURGED_AT_ONCE`` follow in the background. Raises QueueNotFound, Unavailable."""
 
-    def delete(tx: Transaction) -> None:
+    def delete(tx: Transaction) -> int:
         queue = _locked(account_id, name)
         queue.subscriptions.all().delete()
         queue.deleted_at = to_datetime(tx.now)
         queue.save(update_fields=["deleted_at"])
         tx.wakes.everyone(queue.pk)
+        return queue.pk
 
-    in_transaction(delete)
+    queue_id: int = in_transaction(delete)
+    # Not in the same transaction: it holds the queue's lock, which settlements may want after their own.
+    in_transaction(partial(_purge, queue_id=queue_id, limit=PURGED_AT_ONCE))
 
 
 def purge_deleted(tx: Transaction, limit: int) -> int:
@@ -144,14 +164,24 @@ def purge_deleted(tx: Transaction, limit: int) -> int:
     if not gone:
         return 0
     queue_id = gone[0][0]
-    offsets = tx.db.rows(sql.REST_OF_QUEUE, queue=queue_id, limit=limit)
-    if offsets:
-        tx.db.run(sql.DELETE_DELIVERY_RANGE, queue=queue_id, last=offsets[-1][0])
-        tx.db.run(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=offsets[-1][0])
-        return len(offsets)
+    found = _purge(tx, queue_id, limit)
+    if found:
+        return found
     tx.db.run(sql.DELETE_COUNTERS, queue=queue_id)
     tx.db.run(sql.DELETE_QUEUE, queue=queue_id)
     return 1
+
+
+def _purge(tx: Transaction, queue_id: int, limit: int) -> int:
+    """Remove up to ``limit`` messages of a deleted queue; how many were found."""
+    offsets = tx.db.rows(sql.REST_OF_QUEUE, queue=queue_id, limit=limit)
+    if offsets:
+        last = offsets[-1][0]
+        tx.db.run(sql.DELETE_DELIVERY_RANGE, queue=queue_id, last=last)
+        # Counted as they go: others may be removing some of them at this moment.
+        removed = tx.db.rows(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=last)
+        tx.tally.add(queue_id, messages=-len(removed), bytes=-sum(size for (size,) in removed))
+    return len(offsets)
 
 
 def id_of(db: Connection, account_id: int, name: str) -> int:

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings as django_settings
 
-from queues.broker import due, names, partition_keys, settings_versions, sql
+from queues.broker import clock, concurrency, due, names, observe, partition_keys, settings_versions, sql
 from queues.broker.clock import micros
-from queues.broker.errors import QueueNotFound
+from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.lanes import LANES, Operation
+from queues.broker.queues import id_of, reading
 from queues.broker.types import Encoding, Micros, QueueSettings, Received
 from queues.broker.wakes import HUB
-from queues.models import PULL_LANE, DeliveryState
+from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
     from queues.broker.lanes import Transaction
-
-LEASED = int(DeliveryState.LEASED)
 
 
 def receive(
@@ -42,15 +41,35 @@ def receive(
 
     ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
     before anything is handed out; True means that the client has hung up. While it waits the call holds no
-    database connection. Raises QueueNotFound, Unavailable.
+    database connection. Raises QueueNotFound, QuotaExceeded (too many calls like this one are open),
+    Unavailable.
     """
-    deadline = time.monotonic() + wait_seconds
+
+    def look() -> Look:
+        operation = Receive(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
+        found: Look = LANES.of("receive").submit(operation)
+        return found
+
+    try:
+        with concurrency.open_call(account_id):
+            return _look_until(time.monotonic() + wait_seconds, look, limit, tag, gone)
+    except QuotaExceeded:
+        with reading() as db:
+            id_of(db, account_id, queue)  # a missing queue is told first
+        raise
+
+
+def _look_until(
+    deadline: float, take: Callable[[], Look], limit: int, tag: str, gone: Callable[[], bool] | None
+) -> list[Received]:
     while True:
         stamp = HUB.stamp()
-        look = _look(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
+        look = take()
         if look.next_due is not None:
             HUB.due(look.queue_id, look.next_due)
         if look.messages:
+            if observe.watcher is not None:
+                observe.watcher.handed_out(look.messages, clock.now())
             if len(look.messages) == limit:
                 # There may be more, and others waiting for them.
                 HUB.signal(look.queue_id)
@@ -79,20 +98,6 @@ class Look:
     queue_id: int
     messages: list[Received]
     next_due: Micros | None
-
-
-def _look(
-    account_id: int,
-    queue: str,
-    limit: int,
-    tag: str,
-    auto_ack: bool,
-    lease_seconds: float | None,
-    consumer: str,
-) -> Look:
-    operation = Receive(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
-    look: Look = LANES.of("receive").submit(operation)
-    return look
 
 
 class Receive(Operation):
@@ -127,12 +132,13 @@ class Receive(Operation):
         )
         queues = {(row[1], row[2]): row for row in rows}
         together: dict[tuple[int, str], list[Receive]] = defaultdict(list)
+        keyed: dict[int, bool] = {}
         for operation in operations:
             row = queues.get((operation.account_id, operation.queue))
             if row is None:
                 operation.error = QueueNotFound(operation.queue)
                 continue
-            queue_id, _, _, paused, next_due = row
+            queue_id, _, _, paused, next_due, keyed[row[0]] = row
             handing_out = not paused and names.storable(operation.tag)
             # Where nothing can come, nothing falls due: what is due already would have it look for ever.
             operation.result = Look(queue_id, [], next_due if handing_out else None)
@@ -140,6 +146,9 @@ class Receive(Operation):
                 together[queue_id, operation.tag].append(operation)
         promoted: dict[int, Micros | None] = {}
         for (queue_id, tag), group in sorted(together.items(), key=lambda item: item[0]):
+            if keyed[queue_id]:
+                # In the order of all others who take it: before any delivery.
+                tx.db.rows(sql.LOCK_QUEUES, ids=[queue_id])
             at = group[0].result.next_due
             if at is not None and at <= tx.now:
                 if queue_id not in promoted:
@@ -158,9 +167,10 @@ class _Claim:
         self.queue_id = queue_id
         self.tag = tag
         self.receivers = receivers
-        self.leases: list[Row] = []
+        # {(end of the lease, consumer): offsets}: leases that are alike are written by one statement.
+        self.leases: dict[tuple[Micros, str], list[int]] = defaultdict(list)
         self.acked: list[Row] = []
-        self.removed: list[Row] = []
+        self.removed: list[int] = []
         self.removed_bytes = 0
         self.keys: set[str] = set()
         self.settings: dict[int, QueueSettings] = {}
@@ -203,11 +213,11 @@ class _Claim:
         settings = self.settings[version]
         attempts += 1
         lease_until = receipt = None
-        # Rises even if a clock was set back.
+        # Rises even if a clock was set back. (sql.LEASE says the same.)
         new_receipt = max(now, old_receipt + 1)
         if receiver.auto_ack or settings.auto_ack:
             if settings.auto_delete or receiver.auto_ack:
-                self.removed.append((self.queue_id, offset))
+                self.removed.append(offset)
                 self.removed_bytes += size
             else:
                 self.acked.append(
@@ -219,33 +229,33 @@ class _Claim:
         else:
             lease = micros(settings.lease_seconds) if receiver.lease is None else receiver.lease
             lease_until, receipt = now + lease, new_receipt
-            self.leases.append(
-                (LEASED, deliver_at, lease_until, now, attempts, receipt, receiver.consumer,
-                 self.queue_id, PULL_LANE, offset)
-            )  # fmt: skip
+            self.leases[lease_until, receiver.consumer].append(offset)
         return Received(
             public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
             attempts, lease_until, receipt,
         )  # fmt: skip
 
     def _write(self) -> None:
-        db = self.tx.db
-        done = [(row[-2], PULL_LANE, row[-1]) for row in self.acked + self.removed]
-        db.bulk(sql.UPDATE_DELIVERIES, self.leases)
-        db.bulk(sql.DELETE_DELIVERIES, done)
+        db, key = self.tx.db, {"queue": self.queue_id, "lane": PULL_LANE}
+        for (until, consumer), offsets in self.leases.items():
+            db.run(sql.LEASE, offsets=offsets, until=until, consumer=consumer, now=self.tx.now, **key)
+        done = [row[-1] for row in self.acked] + self.removed
+        if done:
+            db.run(sql.DELETE_DELIVERIES, offsets=done, **key)
         db.bulk(sql.UPDATE_MESSAGES, self.acked)
-        db.bulk(sql.DELETE_MESSAGES, self.removed)
+        if self.removed:
+            db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=self.removed)
         if self.keys:
-            db.rows(sql.LOCK_QUEUES, ids=[self.queue_id])
             partition_keys.put_in_order(self.tx, self.queue_id, self.keys)
         if self.leases:
-            self.tx.wakes.due(self.queue_id, min(row[2] for row in self.leases))
+            self.tx.wakes.due(self.queue_id, min(until for until, _ in self.leases))
         self.tx.tally.add(
             self.queue_id,
-            received_total=len(self.leases) + len(done),
+            received_total=sum(map(len, self.leases.values())) + len(done),
             acked_total=len(done),
             acked=len(self.acked),
             messages=-len(self.removed),
             bytes=-self.removed_bytes,
         )
-        self.leases, self.acked, self.removed, self.removed_bytes, self.keys = [], [], [], 0, set()
+        self.leases.clear()
+        self.acked, self.removed, self.removed_bytes, self.keys = [], [], 0, set()

@@ -128,7 +128,7 @@ class Record:
         """Its time to live is over."""
         unhandled = self.acked_at is None and self.dead_at is None
         if unhandled and self.settings.on_expiry is ExpiryAction.DEAD_LETTER:
-            self.die(now, "expired")
+            self.die(now, dead_letters.EXPIRED)
         else:
             self.remove()
 
@@ -141,9 +141,13 @@ class Record:
         self.lie_dead(now, reason)
 
     def lie_dead(self, now: Micros, reason: str) -> None:
-        """Dead in place. Who died of expiry stays until it is dealt with: the next sweep would undo it."""
+        """Dead in place. What was to be dead-lettered when its life was over already stays until it is dealt
+        with: the next sweep would undo it."""
         self.dead_at, self.dead_reason = now, reason[:256]
-        spared = self.settings.preserve_failed or (self.expires_at is not None and self.expires_at <= now)
+        settings = self.settings
+        over = self.expires_at is not None and self.expires_at <= now
+        to_letter = settings.on_expiry is ExpiryAction.DEAD_LETTER or settings.dead_letter_queue is not None
+        spared = settings.preserve_failed or (over and to_letter)
         self.sweep_at = None if spared else self.expires_at
 
     def revive(self, now: Micros) -> None:
@@ -183,11 +187,14 @@ class Batch:
         leaving = [r for r in self.records if r.had_delivery and r.state is None]
         entering = [r for r in self.records if not r.had_delivery and r.state is not None]
         moving = [r for r in self.records if r.had_delivery and r.state is not None and r.touched]
-        db.bulk(sql.DELETE_DELIVERIES, [(r.queue_id, PULL_LANE, r.offset) for r in leaving])
+        if leaving:
+            offsets = [r.offset for r in leaving]
+            db.run(sql.DELETE_DELIVERIES, queue=self.queue_id, lane=PULL_LANE, offsets=offsets)
         db.bulk(sql.UPDATE_DELIVERIES, [_delivery_update(r) for r in moving])
         db.bulk(sql.INSERT_DELIVERIES, [delivery_row(r) for r in entering])
         dead_letters.move(self.tx, [r for r in self.records if r.letter])
-        db.bulk(sql.DELETE_MESSAGES, [(r.queue_id, r.offset) for r in self.records if r.gone])
+        if gone := [r.offset for r in self.records if r.gone]:
+            db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=gone)
         changed = [r for r in self.records if r.message_changed and not r.gone]
         db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
         self._count()

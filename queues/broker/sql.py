@@ -8,7 +8,7 @@ rows; what cannot keep to it skips locked rows. A deadlock that slips through is
 from __future__ import annotations
 
 from queues.broker.counters import COLUMNS
-from queues.broker.db import Delete, Insert, Statement, Update
+from queues.broker.db import Insert, Statement, Update
 from queues.broker.types import State
 
 # ---------------------------------------------------------------- queues
@@ -49,12 +49,15 @@ QUEUES_FOR_RECEIVE = Statement(
     """
     SELECT q.id, q.account_id, q.name, q.paused_at IS NOT NULL,
         (SELECT min(d.due_at) FROM queues_delivery d
-         WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2))
+         WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
+        EXISTS (SELECT 1 FROM queues_delivery d
+         WHERE d.queue_id = q.id AND d.lane = 0 AND d.partition_key <> '')
     FROM queues_queue q
     WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
     """
 )
-"""With each queue the next instant at which a message of it becomes ready by the clock alone."""
+"""With each queue the next instant at which a message of it becomes ready by the clock alone, and whether
+any of its messages has a partition key."""
 
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
 
@@ -104,7 +107,7 @@ UPDATE_MESSAGES = Update(
     MESSAGE_KEY,
 )
 
-DELETE_MESSAGES = Delete("queues_message", MESSAGE_KEY)
+DELETE_MESSAGES = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}')
 
 STORED_IDS = Statement(
     """
@@ -187,7 +190,18 @@ UPDATE_DELIVERIES = Update(
     DELIVERY_KEY,
 )
 
-DELETE_DELIVERIES = Delete("queues_delivery", DELIVERY_KEY)
+DELETE_DELIVERIES = Statement(
+    'DELETE FROM queues_delivery WHERE queue_id = :queue AND lane = :lane AND "offset" {in:offsets}'
+)
+
+LEASE = Statement(
+    """
+    UPDATE queues_delivery SET state = 2, due_at = :until, updated_at = :now, attempts = attempts + 1,
+        receipt = CASE WHEN receipt >= :now THEN receipt + 1 ELSE :now END, consumer = :consumer
+    WHERE queue_id = :queue AND lane = :lane AND "offset" {in:offsets}
+    """
+)
+"""Of rows the transaction has locked and found ready."""
 
 DELIVERY_FIELDS = """
     d."offset", d.state, d.deliver_at, d.due_at, d.updated_at, d.attempts, d.max_attempts, d.receipt,
@@ -229,11 +243,12 @@ PROMOTE = Statement(
             AND d.partition_key = '' AND (d.state = 0 OR d.attempts < d.max_attempts)
         ORDER BY d.due_at LIMIT :limit {skip_locked}
     )
-    RETURNING tag
+    RETURNING tag, due_at <> deliver_at
     """
 )
 """Scheduled and due, or leased and not settled in time: ready again. (Keyed and exhausted ones are
-decided one by one.) Skips what another transaction is promoting or settling just now."""
+decided one by one.) Skips what another transaction is promoting or settling just now. Returned with the tag:
+whether it was leased, since until then a message is due when it is to be delivered."""
 
 DUE_ONE_BY_ONE = Statement(
     """
@@ -411,7 +426,9 @@ REST_OF_QUEUE = Statement(
     """
 )
 DELETE_DELIVERY_RANGE = Statement('DELETE FROM queues_delivery WHERE queue_id = :queue AND "offset" <= :last')
-DELETE_MESSAGE_RANGE = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" <= :last')
+DELETE_MESSAGE_RANGE = Statement(
+    'DELETE FROM queues_message WHERE queue_id = :queue AND "offset" <= :last RETURNING size'
+)
 DELETE_COUNTERS = Statement("DELETE FROM queues_queuecounter WHERE queue_id = :queue")
 DELETE_QUEUE = Statement("DELETE FROM queues_queue WHERE id = :queue AND deleted_at IS NOT NULL")
 DELETED_QUEUES = Statement("SELECT id FROM queues_queue WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1")

@@ -153,9 +153,12 @@ class Hub:
     def wake_everyone(self, queue_id: int | None = None) -> None:
         """The queue is gone or changed for all (or, without a queue, the process is stopping)."""
         with self._lock:
-            if queue_id is not None:
+            if queue_id is None:
+                woken = list(self._parked.values())
+            else:
                 self._stamp(queue_id)
-            for parked in [w for q, w in self._parked.items() if queue_id in (None, q)]:
+                woken = [self._parked[queue_id]] if queue_id in self._parked else []
+            for parked in woken:
                 while parked:
                     parked.popleft().wake()
 

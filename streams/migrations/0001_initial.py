@@ -6,64 +6,104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Stream',
+            name="Stream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=256)),
-                ('auto_delete', models.BooleanField(default=False)),
-                ('ttl_seconds', models.IntegerField(default=0, help_text='Life of a message; 0 = for ever.')),
-                ('committed', models.BigIntegerField(default=0)),
-                ('next_offset', models.BigIntegerField(default=1)),
-                ('message_count', models.BigIntegerField(default=0)),
-                ('bytes', models.BigIntegerField(default=0)),
-                ('created_at', queues.fields.InstantField()),
-                ('updated_at', queues.fields.InstantField()),
-                ('deleted_at', queues.fields.InstantField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='streams', to='accounts.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=256)),
+                ("auto_delete", models.BooleanField(default=False)),
+                ("ttl_seconds", models.IntegerField(default=0, help_text="Life of a message; 0 = for ever.")),
+                ("committed", models.BigIntegerField(default=0)),
+                ("next_offset", models.BigIntegerField(default=1)),
+                ("message_count", models.BigIntegerField(default=0)),
+                ("bytes", models.BigIntegerField(default=0)),
+                ("created_at", queues.fields.InstantField()),
+                ("updated_at", queues.fields.InstantField()),
+                ("deleted_at", queues.fields.InstantField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="streams",
+                        to="accounts.account",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StreamMessage',
+            name="StreamMessage",
             fields=[
-                ('pk', models.CompositePrimaryKey('stream_id', 'offset', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('offset', models.BigIntegerField()),
-                ('public_id', models.CharField(max_length=256)),
-                ('size', models.IntegerField()),
-                ('encoding', models.SmallIntegerField()),
-                ('auto_delete', models.BooleanField()),
-                ('created_at', queues.fields.InstantField()),
-                ('expires_at', queues.fields.InstantField(blank=True, null=True)),
-                ('body', models.TextField()),
-                ('stream', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='streams.stream')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "stream_id", "offset", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "stream",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="streams.stream",
+                    ),
+                ),
+                ("offset", models.BigIntegerField()),
+                ("public_id", models.CharField(max_length=256)),
+                ("size", models.IntegerField()),
+                ("encoding", models.SmallIntegerField()),
+                ("auto_delete", models.BooleanField()),
+                ("created_at", queues.fields.InstantField()),
+                ("expires_at", queues.fields.InstantField(blank=True, null=True)),
+                ("body", models.TextField()),
             ],
         ),
         migrations.AddIndex(
-            model_name='stream',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['id'], name='stream_deleted'),
+            model_name="stream",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)), fields=["id"], name="stream_deleted"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stream',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('account', 'name'), name='stream_name_in_account'),
+            model_name="stream",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True)),
+                fields=("account", "name"),
+                name="stream_name_in_account",
+            ),
         ),
         migrations.AddIndex(
-            model_name='streammessage',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['expires_at'], name='stream_message_expiry'),
+            model_name="streammessage",
+            index=models.Index(
+                condition=models.Q(("expires_at__isnull", False)),
+                fields=["expires_at"],
+                name="stream_message_expiry",
+            ),
         ),
         migrations.AddIndex(
-            model_name='streammessage',
-            index=models.Index(condition=models.Q(('auto_delete', True)), fields=['stream', 'offset'], name='stream_message_auto_delete'),
+            model_name="streammessage",
+            index=models.Index(
+                condition=models.Q(("auto_delete", True)),
+                fields=["stream", "offset"],
+                name="stream_message_auto_delete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='streammessage',
-            constraint=models.UniqueConstraint(fields=('stream', 'public_id'), name='stream_message_public_id'),
+            model_name="streammessage",
+            constraint=models.UniqueConstraint(
+                fields=("stream", "public_id"), name="stream_message_public_id"
+            ),
         ),
     ]

@@ -28,7 +28,7 @@ def _engine_stops_before_its_database(django_db_setup: None) -> Iterator[None]:
 
 @pytest.fixture
 def new_queue(account: Account) -> NewQueue:
-    """Makes queues: ``new_queue(max_attempts=2, topics=["t"])``. Their messages never expire unless asked to."""
+    """Makes queues: ``new_queue(max_attempts=2, topics=("t",))``. Messages never expire unless asked to."""
 
     def make(name: str | None = None, topics: tuple[str, ...] = (), **settings: object) -> Handle:
         wanted = QueueSettings().but(**{**LASTING, **settings})

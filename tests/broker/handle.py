@@ -88,7 +88,9 @@ class Handle:
     def replay(self, **chosen: Any) -> int:
         return broker.replay(self.account_id, self.name, **chosen)
 
-    def update(self, settings: Callable[[QueueSettings], QueueSettings] | None = None, **options: Any) -> QueueInfo:
+    def update(
+        self, settings: Callable[[QueueSettings], QueueSettings] | None = None, **options: Any
+    ) -> QueueInfo:
         return broker.update_queue(self.account_id, self.name, settings=settings, **options)
 
     def info(self) -> QueueInfo:

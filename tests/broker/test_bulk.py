@@ -222,7 +222,9 @@ def test_a_message_replayed_between_the_two_looks_of_another_call_is_not_taken_f
 
 def test_a_message_that_went_between_the_two_looks_is_not_touched(q: Handle) -> None:
     q.publish("deleted", "acked", "dead")
-    stale = in_transaction(lambda tx: tx.db.rows(sql.RECORDS_BY_ID, queue=q.id, ids=["deleted", "acked", "dead"]))
+    stale = in_transaction(
+        lambda tx: tx.db.rows(sql.RECORDS_BY_ID, queue=q.id, ids=["deleted", "acked", "dead"])
+    )
     q.kill("deleted", "acked", "dead")
     q.ack("acked")
     q.delete_messages(ids=["deleted"])

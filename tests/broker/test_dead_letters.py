@@ -58,7 +58,17 @@ def test_a_dead_message_moves_with_all_it_has(mortal: Handle, graves: Handle) ->
     assert mortal.nack("m", reason="no good") == [Outcome.DEAD]
     assert mortal.ids() == []
     view = graves.get("m")
-    for name in ("body", "encoding", "size", "tag", "partition_key", "priority", "metadata", "headers", "created_at"):
+    for name in (
+        "body",
+        "encoding",
+        "size",
+        "tag",
+        "partition_key",
+        "priority",
+        "metadata",
+        "headers",
+        "created_at",
+    ):
         assert getattr(view, name) == getattr(before, name)
     assert (view.state, view.attempts, view.offset, view.dead_reason) == (State.PENDING, 0, 0, "no good")
     assert view.settings.max_attempts == 7

@@ -24,7 +24,10 @@ DAY = 86_400
         ({}, set()),
         ({"preserve_failed": True}, {"failed"}),
         ({"preserve_pending": True}, {"pending", "processing", "scheduled"}),
-        ({"preserve_failed": True, "preserve_pending": True}, {"failed", "pending", "processing", "scheduled"}),
+        (
+            {"preserve_failed": True, "preserve_pending": True},
+            {"failed", "pending", "processing", "scheduled"},
+        ),
     ],
 )
 def test_the_sweep_spares_what_the_settings_preserve(
@@ -116,9 +119,10 @@ def test_a_message_dead_lettered_in_place_by_expiry_is_there_to_be_seen(new_queu
     assert_consistent(queue)
 
 
-@pytest.mark.xfail(strict=True, reason="its time to live is over already: it is hidden at once and swept next")
 @pytest.mark.parametrize("target", [None, "no such queue"])
-def test_a_message_dead_lettered_in_place_by_expiry_is_not_lost(new_queue: NewQueue, target: str | None) -> None:
+def test_a_message_dead_lettered_in_place_by_expiry_is_not_lost(
+    new_queue: NewQueue, target: str | None
+) -> None:
     queue = new_queue(ttl_seconds=10, on_expiry=ExpiryAction.DEAD_LETTER, dead_letter_queue=target)
     queue.publish("m")
     age(queue, 11)
@@ -140,7 +144,9 @@ def test_promotion_makes_due_messages_ready_and_nothing_else(q: Handle) -> None:
     assert list(rows) == [DeliveryState.READY, DeliveryState.READY, DeliveryState.SCHEDULED]
 
 
-def test_promotion_is_bounded_and_goes_on_where_it_stopped(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promotion_is_bounded_and_goes_on_where_it_stopped(
+    q: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(due, "PROMOTE_AT_ONCE", 2)
     q.publish(*"abcde", deliver_at=clock.now() + clock.micros(10))
     age(q, 11)
@@ -149,7 +155,9 @@ def test_promotion_is_bounded_and_goes_on_where_it_stopped(q: Handle, monkeypatc
     assert q.take() + q.take() + q.take() == list("abcde")
 
 
-def test_promotion_of_the_exhausted_is_bounded_too(new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promotion_of_the_exhausted_is_bounded_too(
+    new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(due, "PROMOTE_AT_ONCE", 2)
     queue = new_queue(max_attempts=1)
     queue.publish(*"abcde")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,17 +12,18 @@ import pytest
 from django.db import connection
 
 from queues.broker import lanes
-from queues.broker.db import Connection
+from queues.broker.db import Connection, Statement
 from queues.broker.errors import QueueExists, QueueNotFound, ShuttingDown, Unavailable
 from queues.broker.lanes import LANES, MAX_WEIGHT, Call, Lane, Operation, Transaction, in_transaction
 from queues.broker.publish import Publish
 from queues.broker.types import NewMessage
-from queues.models import Message
 
 from .at_once import eventually, in_background
 from .handle import Handle, message
 
 ON_SQLITE = connection.vendor == "sqlite"
+ADVISORY_LOCK = Statement("SELECT pg_advisory_xact_lock(:key)")
+PLAN_CACHE_MODE = Statement("SHOW plan_cache_mode")
 
 
 class Gate:
@@ -91,9 +93,8 @@ def test_a_merged_transaction_is_bounded(q: Handle, lane: Lane, transactions: li
 def test_a_call_travels_alone(q: Handle, lane: Lane, transactions: list[list[Operation]]) -> None:
     gate = Gate(lane)
     for operation in (publish(q, "a"), Call(lambda tx: None), publish(q, "b"), publish(q, "c")):
-        waiting = len(lane._pending)
         in_background(lane.submit, operation)
-        eventually(lambda waiting=waiting: len(lane._pending) > waiting)
+        eventually(lambda operation=operation: operation in lane._pending)  # type: ignore[misc]
     gate.open(4)
     eventually(lambda: len(transactions) == 4)
     assert [len(batch) for batch in transactions] == [1, 1, 1, 2]
@@ -111,7 +112,9 @@ def test_a_bad_operation_fails_alone_while_its_batch_mates_commit(
     q: Handle, lane: Lane, fields: dict[str, Any]
 ) -> None:
     gate = Gate(lane)
-    bad = Publish(q.account_id, [NewMessage(**{"body": "b", "size": 1, "public_id": "bad", **fields})], queue=q.name)
+    bad = Publish(
+        q.account_id, [NewMessage(**{"body": "b", "size": 1, "public_id": "bad", **fields})], queue=q.name
+    )
     calls = [in_background(lane.submit, operation) for operation in (publish(q, "a"), bad, publish(q, "b"))]
     gate.open(3)
     assert calls[0].result(10)[0].duplicate is False
@@ -147,18 +150,10 @@ def test_a_failing_call_is_rolled_back_and_not_run_again(q: Handle) -> None:
     assert (q.ids(), len(runs)) == ([], 1)
 
 
-class Failing(Connection):
-    """A connection whose commits fail, after the fact, as when the network goes away in that moment."""
-
-    error: Exception
-
-
 def test_a_failure_while_committing_is_not_tried_again(
     q: Handle, lane: Lane, transactions: list[list[Operation]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit may have happened: doing it again could do it twice. The callers are told."""
-    from contextlib import contextmanager
-
     gone = psycopg.OperationalError("the connection is lost")
     whole = Connection.transaction
 
@@ -207,29 +202,25 @@ def test_a_deadlock_is_tried_again_a_few_times(lane: Lane) -> None:
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="SQLite has one writer, who meets nobody")
-def test_a_real_deadlock_ends_with_both_done(q: Handle) -> None:
-    """Two lanes lock two queues in opposite orders."""
-    from queues.broker import sql
+def test_a_real_deadlock_ends_with_both_done() -> None:
+    """Two lanes take two locks in opposite orders."""
+    both_hold_one = threading.Barrier(2)
+    tried: set[int] = set()
 
-    both, met = threading.Barrier(2), []
-    second = in_transaction(lambda tx: tx.db.rows(sql.LOCK_QUEUES, ids=[q.id])) and q.id
-    other = q.id - 1 if Message.objects.filter(queue_id=q.id - 1) else q.id
-
-    def lock(first: str, then: str) -> Any:
-        def run(tx: Transaction) -> str:
-            tx.db._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [hash(first) % 1000])
-            if first not in met:
-                met.append(first)
-                both.wait(10)
-            tx.db._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [hash(then) % 1000])
+    def lock(first: int, then: int) -> Call:
+        def run(tx: Transaction) -> int:
+            tx.db.rows(ADVISORY_LOCK, key=first)
+            if first not in tried:
+                tried.add(first)
+                both_hold_one.wait(10)
+            tx.db.rows(ADVISORY_LOCK, key=then)
             return first
 
-        return run
+        return Call(run)
 
-    assert second >= other
     one, two = Lane("one"), Lane("two")
-    calls = [in_background(one.submit, Call(lock("x", "y"))), in_background(two.submit, Call(lock("y", "x")))]
-    assert [call.result(20) for call in calls] == ["x", "y"]
+    calls = [in_background(one.submit, lock(1, 2)), in_background(two.submit, lock(2, 1))]
+    assert [call.result(20) for call in calls] == [1, 2]
     one.close()
     two.close()
 
@@ -249,12 +240,7 @@ def test_a_lanes_session_is_set_up_although_its_first_transaction_failed() -> No
     with pytest.raises(QueueExists):
         made.submit(Call(_refuse))
 
-    def setting(tx: Transaction) -> str:
-        tx.db._cursor.execute("SHOW plan_cache_mode")
-        found: str = tx.db._cursor.fetchone()[0]
-        return found
-
-    assert made.submit(Call(setting)) == "force_generic_plan"
+    assert made.submit(Call(lambda tx: tx.db.rows(PLAN_CACHE_MODE))) == [("force_generic_plan",)]
     made.close()
 
 

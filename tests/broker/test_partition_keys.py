@@ -102,7 +102,7 @@ def test_auto_ack_hands_out_one_after_the_other(new_queue: NewQueue) -> None:
 @pytest.mark.parametrize("action", list(ExpiryAction))
 @pytest.mark.parametrize("by_sweep", [False, True])
 def test_expiry_frees_the_key(new_queue: NewQueue, action: ExpiryAction, by_sweep: bool) -> None:
-    queue = new_queue(on_expiry=action, preserve_failed=True)
+    queue = new_queue(on_expiry=action)
     publish(queue, "1", ttl_seconds=10)
     publish(queue, "2")
     age(queue, 11)
@@ -214,9 +214,10 @@ def test_eight_consumers_keep_the_order_of_every_key(new_queue: NewQueue) -> Non
                             done.set()
                 (queue.nack if fails else queue.ack)(got.public_id, receipt=got.receipt)
 
-    at_once([lambda part=part: publish_all(part) for part in range(2)] + [  # type: ignore[misc]
-        lambda seed=seed: consume(seed) for seed in range(8)  # type: ignore[misc]
-    ])
+    at_once(
+        [lambda part=part: publish_all(part) for part in range(2)]
+        + [lambda seed=seed: consume(seed) for seed in range(8)]
+    )
     for key in range(keys):
         assert [id for id in finished if id.startswith(f"{key}:")] == [f"{key}:{n:02}" for n in range(each)]
     assert queue.stats().acked == keys * each

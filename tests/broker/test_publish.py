@@ -61,14 +61,24 @@ def test_everything_given_is_stored_as_given(q: Handle) -> None:
     assert (view.body, view.encoding, view.size) == (body, Encoding.TEXT, len(body))
     assert (view.tag, view.partition_key, view.priority) == ("t", "k", -7)
     assert (view.metadata, view.headers) == ('{"m":1}', '{"h":2}')
-    assert (view.attempts, view.receipt, view.lease_until, view.acked_at, view.dead_at) == (0, 0, None, None, None)
+    assert (view.attempts, view.receipt, view.lease_until, view.acked_at, view.dead_at) == (
+        0,
+        0,
+        None,
+        None,
+        None,
+    )
     assert view.created_at == view.updated_at == view.deliver_at
 
 
 def test_an_id_that_is_stored_is_answered_as_a_duplicate(q: Handle) -> None:
     (stored,) = q.publish("m", body='"first"')
     (again,) = q.publish("m", body='"second"')
-    assert (again.public_id, again.offset, again.created_at) == (stored.public_id, stored.offset, stored.created_at)
+    assert (again.public_id, again.offset, again.created_at) == (
+        stored.public_id,
+        stored.offset,
+        stored.created_at,
+    )
     assert (stored.duplicate, again.duplicate) == (False, True)
     assert q.get("m").body == '"first"'
     assert q.info().next_offset == 1
@@ -262,7 +272,9 @@ def test_duplicates_are_judged_queue_by_queue(new_queue: NewQueue, account: Acco
     assert (one.get("m").body, two.get("m").body) == ('"own"', '"topic"')
 
 
-def test_a_topic_nobody_listens_to_is_not_found(new_queue: NewQueue, account: Account, stranger: Account) -> None:
+def test_a_topic_nobody_listens_to_is_not_found(
+    new_queue: NewQueue, account: Account, stranger: Account
+) -> None:
     queue = new_queue("t", topics=("mine",))
     for topic in ("t", "MINE", "", "\0", "\ud800", "mine "):
         with pytest.raises(TopicNotFound):

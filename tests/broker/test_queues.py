@@ -173,7 +173,7 @@ def test_deleting_under_load_answers_and_leaves_nothing(new_queue: NewQueue) -> 
     def delete() -> None:
         queue.delete()
 
-    at_once([lambda n=n: work(n) for n in range(6)] + [delete])  # type: ignore[misc]
+    at_once([lambda n=n: work(n) for n in range(6)] + [delete])
     purge()
     for table in (Message, Delivery, QueueCounter):
         assert not table.objects.filter(queue_id=queue.id).exists()
@@ -212,7 +212,7 @@ def test_names_that_cannot_be_are_not_found(account: Account, name: str) -> None
     )
     for call in calls:
         with pytest.raises(QueueNotFound):
-            call(account.pk, name)  # type: ignore[operator]
+            call(account.pk, name)
 
 
 def test_a_queue_of_no_account_is_refused_and_the_engine_goes_on(q: Handle) -> None:

@@ -16,7 +16,26 @@ def record(state: int | None = None, due_at: int = NOW, attempts: int = 1, max_a
     """A message published a minute ago that lives for an hour; with a delivery unless ``state`` is None."""
     lives_until = EARLIER + 3_600_000_000
     made = Record(
-        (1, 7, "m", 1, 10, "t", "", 0, EARLIER, EARLIER, EARLIER, lives_until, lives_until, 0, 0, None, None, "")
+        (
+            1,
+            7,
+            "m",
+            1,
+            10,
+            "t",
+            "",
+            0,
+            EARLIER,
+            EARLIER,
+            EARLIER,
+            lives_until,
+            lives_until,
+            0,
+            0,
+            None,
+            None,
+            "",
+        )
     )
     made.settings = QueueSettings(retry=RetryStrategy("fixed", 5), max_attempts=max_attempts)
     if state is not None:
@@ -99,7 +118,9 @@ def test_a_nack_may_name_any_time(at: int, state: int) -> None:
     assert (made.state, made.due_at, made.deliver_at) == (state, at, at)
 
 
-@pytest.mark.parametrize(("attempts", "request_"), [(3, Nack("m", deliver_at=LATER)), (1, Nack("m", dead=True))])
+@pytest.mark.parametrize(
+    ("attempts", "request_"), [(3, Nack("m", deliver_at=LATER)), (1, Nack("m", dead=True))]
+)
 def test_a_nack_on_the_last_attempt_or_on_request_is_death(attempts: int, request_: Nack) -> None:
     made = record(LEASED, LATER, attempts)
     assert made.nack(NOW, request_) is Outcome.DEAD
@@ -157,7 +178,12 @@ def test_expiry_removes() -> None:
 
 
 def test_expiry_dead_letters_what_nobody_handled_if_the_settings_say_so() -> None:
-    for made, handled in ((record(READY), False), (record(LEASED, LATER), False), (acked(), True), (dead(), True)):
+    for made, handled in (
+        (record(READY), False),
+        (record(LEASED, LATER), False),
+        (acked(), True),
+        (dead(), True),
+    ):
         made.settings = made.settings.but(on_expiry=ExpiryAction.DEAD_LETTER, dead_letter_queue="graves")
         made.expire(NOW)
         assert made.gone
@@ -169,7 +195,13 @@ def test_a_replay_starts_a_new_life_of_the_same_length() -> None:
     made.attempts = 3
     made.revive(NOW)
     assert (made.state, made.attempts, made.max_attempts) == (READY, 0, made.settings.max_attempts)
-    assert (made.deliver_at, made.due_at, made.updated_at, made.dead_at, made.dead_reason) == (NOW, NOW, NOW, None, "")
+    assert (made.deliver_at, made.due_at, made.updated_at, made.dead_at, made.dead_reason) == (
+        NOW,
+        NOW,
+        NOW,
+        None,
+        "",
+    )
     assert made.expires_at == made.sweep_at == NOW + 3_600_000_000
 
 

@@ -11,7 +11,9 @@ from queues.models import Queue, SettingsVersion
 
 from .conftest import NewQueue
 
-ODD = QueueSettings(lease_seconds=0.125, retry=RetryStrategy("list", delays=(1, 2)), on_expiry=ExpiryAction.DEAD_LETTER)
+ODD = QueueSettings(
+    lease_seconds=0.125, retry=RetryStrategy("list", delays=(1, 2)), on_expiry=ExpiryAction.DEAD_LETTER
+)
 
 
 def store(settings: QueueSettings) -> int:
@@ -60,7 +62,9 @@ def test_the_cache_may_overflow_while_its_entries_are_in_use(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("_empty_cache")
-def test_settings_of_a_failed_update_are_not_cached(new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_a_failed_update_are_not_cached(
+    new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite hands out the id of a version that was rolled back again, for other settings."""
     queue = new_queue()
 

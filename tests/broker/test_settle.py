@@ -54,7 +54,13 @@ def test_an_ack_with_delete_removes_in_every_state(q: Handle, state: State) -> N
 
 @pytest.mark.parametrize(
     ("auto_delete", "delete", "kept"),
-    [(True, None, False), (True, False, True), (True, True, False), (False, None, True), (False, True, False)],
+    [
+        (True, None, False),
+        (True, False, True),
+        (True, True, False),
+        (False, None, True),
+        (False, True, False),
+    ],
 )
 def test_delete_overrides_the_messages_auto_delete(
     new_queue: NewQueue, auto_delete: bool, delete: bool | None, kept: bool
@@ -105,7 +111,12 @@ def test_the_last_nack_is_death_whatever_time_it_names(new_queue: NewQueue) -> N
     queue.take()
     assert queue.nack("m", deliver_at=clock.now() + HOUR) == [DEAD]
     view = queue.get("m")
-    assert (view.state, view.lease_until, view.attempts, view.dead_reason) == (State.FAILED, None, 1, "rejected")
+    assert (view.state, view.lease_until, view.attempts, view.dead_reason) == (
+        State.FAILED,
+        None,
+        1,
+        "rejected",
+    )
     assert view.dead_at == view.updated_at
     assert queue.take() == []
     assert_consistent(queue)

@@ -26,7 +26,9 @@ class Lot:
         self.hub = Hub()
         self.stack = ExitStack()
 
-    def park(self, tag: str = "", queue_id: int = QUEUE, stamp: int | None = None, limit: int = 99) -> Waiter | None:
+    def park(
+        self, tag: str = "", queue_id: int = QUEUE, stamp: int | None = None, limit: int = 99
+    ) -> Waiter | None:
         given = self.hub.stamp() if stamp is None else stamp
         return self.stack.enter_context(self.hub.park(queue_id, tag, given, limit))
 
@@ -241,7 +243,7 @@ def test_forgotten_signals_do_not_pile_up(lot: Lot) -> None:
 
 
 def test_no_wake_up_is_lost_under_load() -> None:
-    """Receivers look, park and look again while publishers publish: all messages are found, by waking alone."""
+    """Receivers look, park and look again while publishers publish: waking alone finds all messages."""
     hub = Hub()
     queue: list[int] = []
     found: list[int] = []

@@ -9,8 +9,10 @@ import pytest
 from tests.server import Server
 
 from .client import Client, Queue
+from .stream import Stream
 
 NewQueue = Callable[..., Queue]
+NewStream = Callable[..., Stream]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,3 +57,15 @@ def new_queue(mq: Client) -> NewQueue:
 def q(new_queue: NewQueue) -> Queue:
     """A fresh queue with the default settings."""
     return new_queue()
+
+
+@pytest.fixture
+def new_stream(mq: Client) -> NewStream:
+    """Makes streams with the given settings."""
+    return lambda **settings: Stream(mq, f"s-{uuid4().hex}").create(**settings)
+
+
+@pytest.fixture
+def s(new_stream: NewStream) -> Stream:
+    """A fresh stream with the default settings."""
+    return new_stream()

@@ -13,7 +13,8 @@ RECEIVING = ("receive", "consume")
 
 
 def error_response(problem: Problem, action: str) -> HttpResponse:
-    """413 is in the document for enqueuing and producing only, all else that is too large is 400 (sections 1, 4.1, 8).
+    """413 is in the document for enqueuing and producing only, all else that is too large is 400 (sections 1,
+    4.1, 8).
 
     A consumer over the account's concurrency is told to come back: 429 (section 8.4).
     """

@@ -5,12 +5,29 @@ Decoded by msgspec into Structs; a message's body stays the JSON text it was sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from queues.api import strict_json
+from queues.api.okmq.fields import (
+    ID_LENGTH,
+    MAX_BODY_BYTES,
+    MAX_ITEMS,
+    TAG_LENGTH,
+    Attempt,
+    Body,
+    DeliveryTime,
+    Id,
+    Ids,
+    Instant,
+    LockedUntil,
+    NewId,
+    NewTag,
+    Tag,
+)
 from queues.api.problems import BadRequest, TooLarge
 from queues.api.times import format_time, parse_time
 from queues.broker.types import (
@@ -24,71 +41,69 @@ from queues.broker.types import (
     Settlement,
     State,
 )
-from streams.types import NewEntry
 
-MAX_ITEMS = 100
-MAX_BODY_BYTES = 1_048_576
-ID_LENGTH = 50
-TAG_LENGTH = 50
 _QUOTE, _BACKSLASH = ord('"'), b"\\"
 _WHITE_SPACE = (b" ", b"\n", b"\t", b"\r")
 
 
-class EnqueueItem(Struct, gc=False):
-    id: str
-    body: Raw
-    delivery_time: str | None = None
-    tag: str | None = None
+class EnqueueMessage(Struct, gc=False):
+    id: NewId
+    body: Body
+    delivery_time: DeliveryTime | None = None
+    tag: NewTag | None = None
 
 
-class AckItem(Struct, gc=False):
-    id: str
-    ack: bool
-    delivery_time: str | None = None
-    delete: bool | None = None
+class AckStatus(Struct, gc=False):
+    id: Id
+    ack: Annotated[bool, Meta(description="True for done, false to have it delivered again.")]
+    delivery_time: DeliveryTime | None = None
+    delete: Annotated[bool, Meta(description="Whether to delete what is done.")] | None = None
 
 
-class ListedIds(Struct):
-    ids: list[str]
+class DeleteMessagesRequest(Struct):
+    ids: Ids
 
 
-class MaybeListedIds(Struct):
-    ids: list[str] | None = None
+class ResetFailedRequest(Struct):
+    ids: Ids | None = None
 
 
-class ReceivedOut(Struct, gc=False, omit_defaults=True):
-    """``DequeueMessage``. What is absent is left out, never null (section 2.4)."""
+class DequeueMessage(Struct, gc=False, omit_defaults=True):
+    """A message as a receiver gets it. What it does not have is left out, never null."""
 
-    id: str
-    body: Raw
-    delivery_time: str
-    delivery_attempt: int
-    locked_until: str | None = None
-    tag: str = ""
+    id: Id
+    body: Body
+    delivery_time: DeliveryTime
+    delivery_attempt: Attempt
+    locked_until: LockedUntil | None = None
+    tag: Tag = ""
 
 
-class MessageOut(Struct, omit_defaults=True):
-    """``Message``."""
+class Message(Struct, omit_defaults=True):
+    """A message with the settings it was published under. What it does not have is left out, never null."""
 
-    id: str
-    body: Raw
+    id: Id
+    body: Body
     auto_ack: bool
-    created: str
-    updated: str
-    delivery_attempt: int
-    delivery_time: str
-    lock_duration: int
+    created: Instant
+    updated: Instant
+    delivery_attempt: Attempt
+    delivery_time: DeliveryTime
+    lock_duration: Annotated[int, Meta(description="Seconds.")]
     max_delivery_attempts: int
-    acked: str | None = None
-    locked_until: str | None = None
-    ttl: str | None = None
-    tag: str = ""
+    acked: Annotated[Instant, Meta(description="Absent until it is acknowledged.")] | None = None
+    locked_until: LockedUntil | None = None
+    ttl: Annotated[Instant, Meta(description="When it expires; absent if never.")] | None = None
+    tag: Tag = ""
 
 
-_enqueue_items = msgspec.json.Decoder(list[EnqueueItem])
-_ack_items = msgspec.json.Decoder(list[AckItem])
-_listed_ids = msgspec.json.Decoder(ListedIds)
-_maybe_listed_ids = msgspec.json.Decoder(MaybeListedIds)
+EnqueueMessages = Annotated[list[EnqueueMessage], Meta(extra_json_schema={"maxItems": MAX_ITEMS})]
+AckStatuses = Annotated[list[AckStatus], Meta(extra_json_schema={"maxItems": MAX_ITEMS})]
+
+_enqueue_items = msgspec.json.Decoder(list[EnqueueMessage])
+_ack_items = msgspec.json.Decoder(list[AckStatus])
+_listed_ids = msgspec.json.Decoder(DeleteMessagesRequest)
+_maybe_listed_ids = msgspec.json.Decoder(ResetFailedRequest)
 _encoder = msgspec.json.Encoder()
 
 
@@ -97,7 +112,7 @@ def read_messages(content: bytes) -> list[NewMessage]:
     items = strict_json.decode_as(_enqueue_items, content)
     _check_length(items, "request body")
     messages = [_new_message(item, at) for at, item in enumerate(items)]
-    check_sizes(messages)
+    check_sizes(message.size for message in messages)
     return messages
 
 
@@ -124,9 +139,9 @@ def read_optional_ids(content: bytes) -> list[str] | None:
     return ids
 
 
-def received_json(messages: Iterable[Received]) -> list[ReceivedOut]:
+def received_json(messages: Iterable[Received]) -> list[DequeueMessage]:
     return [
-        ReceivedOut(
+        DequeueMessage(
             message.public_id,
             body_json(message.body, message.encoding),
             format_time(message.deliver_at),
@@ -138,9 +153,9 @@ def received_json(messages: Iterable[Received]) -> list[ReceivedOut]:
     ]
 
 
-def peeked_json(messages: Iterable[MessageView]) -> list[ReceivedOut]:
+def peeked_json(messages: Iterable[MessageView]) -> list[DequeueMessage]:
     return [
-        ReceivedOut(
+        DequeueMessage(
             message.public_id,
             body_json(message.body, message.encoding),
             format_time(message.deliver_at),
@@ -152,8 +167,8 @@ def peeked_json(messages: Iterable[MessageView]) -> list[ReceivedOut]:
     ]
 
 
-def message_json(message: MessageView) -> MessageOut:
-    return MessageOut(
+def message_json(message: MessageView) -> Message:
+    return Message(
         id=message.public_id,
         body=body_json(message.body, message.encoding),
         auto_ack=message.settings.auto_ack,
@@ -183,14 +198,14 @@ def check_id(public_id: str, at: int) -> None:
         raise BadRequest(f"[{at}].id: must not contain NUL")
 
 
-def check_sizes(messages: Sequence[NewMessage] | Sequence[NewEntry]) -> None:
+def check_sizes(sizes: Iterable[int]) -> None:
     """Raises ``TooLarge`` for a body over the limit (section 4.1)."""
-    for at, message in enumerate(messages):
-        if message.size > MAX_BODY_BYTES:
-            raise TooLarge(f"[{at}].body: must be at most {MAX_BODY_BYTES} bytes, is {message.size}")
+    for at, size in enumerate(sizes):
+        if size > MAX_BODY_BYTES:
+            raise TooLarge(f"[{at}].body: must be at most {MAX_BODY_BYTES} bytes, is {size}")
 
 
-def _new_message(item: EnqueueItem, at: int) -> NewMessage:
+def _new_message(item: EnqueueMessage, at: int) -> NewMessage:
     check_id(item.id, at)
     tag = item.tag or ""
     if len(tag) > TAG_LENGTH:
@@ -202,7 +217,7 @@ def _new_message(item: EnqueueItem, at: int) -> NewMessage:
     return NewMessage(body, size, Encoding.JSON, item.id, tag, deliver_at=deliver_at)
 
 
-def _settlement(item: AckItem, at: int) -> Settlement:
+def _settlement(item: AckStatus, at: int) -> Settlement:
     deliver_at = None if item.delivery_time is None else _time(item.delivery_time, at)
     return Ack(item.id, item.delete) if item.ack else Nack(item.id, deliver_at)
 
@@ -236,7 +251,7 @@ def body_json(body: str, encoding: Encoding) -> Raw:
     return Raw(body) if encoding is Encoding.JSON else Raw(_encoder.encode(body))
 
 
-def _check_length(items: list[EnqueueItem] | list[AckItem] | list[str], name: str) -> None:
+def _check_length(items: list[EnqueueMessage] | list[AckStatus] | list[str], name: str) -> None:
     if len(items) > MAX_ITEMS:
         raise BadRequest(f"{name}: must hold at most {MAX_ITEMS} items")
 

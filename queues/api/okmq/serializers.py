@@ -6,18 +6,32 @@ DRF's own fields trim, convert and forgive; the contract's types are exact (sect
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from msgspec import Meta
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
-from queues.api.names import name_fault
+from queues.api.names import NAME_LENGTH, name_fault
+from queues.api.okmq.fields import Count, Instant, ShownStrategy
 from queues.api.okmq.schemas import whole_seconds
 from queues.api.times import format_time
+from queues.broker import types
 from queues.broker.types import QueueInfo, QueueSettings, RetryStrategy
 
 MAX_TOPICS = 10
 MAX_SECONDS = 31_536_000
+# What the OpenAPI document says of settings, both where they are sent and where they are shown.
+AUTO_ACK = "Whether a delivery counts as acknowledged at once."
+AUTO_DELETE = "Whether acknowledged messages are deleted."
+LOCK_DURATION = "Seconds for which a delivered message is its receiver's alone."
+MAX_DELIVERY_ATTEMPTS = "Deliveries after which a message that is not acknowledged has failed."
+PRESERVE_FAILED = "Whether failed messages are spared when they expire."
+PRESERVE_PENDING = "Whether messages still to be handled are spared when they expire."
+TTL = "Seconds after which a message expires; 0 for never."
+TOPICS = "Topics whose messages the queue gets; repeats collapse."
+
 STRATEGIES = ("exponential", "linear", "fixed", "none")
 DEFAULT_SETTINGS = QueueSettings()
 """The broker's own defaults are this contract's (section 3.1)."""
@@ -44,6 +58,7 @@ class ExactInteger(serializers.IntegerField):
         return int(data)
 
 
+@extend_schema_field({"type": "number", "minimum": 1.0})
 class Multiplier(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, (int, float)) or data < 1:
@@ -57,6 +72,7 @@ class Multiplier(serializers.FloatField):
         return number
 
 
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": NAME_LENGTH})
 class Name(serializers.Field):  # type: ignore[type-arg]
     """A queue's or topic's name."""
 
@@ -90,28 +106,58 @@ class ExactSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class RetryStrategySerializer(ExactSerializer):
-    type = Strategy(STRATEGIES)
-    base_delay = ExactInteger(1, MAX_SECONDS, required=False)
-    max_delay = ExactInteger(1, MAX_SECONDS, required=False)
-    multiplier = Multiplier(required=False)
+    type = Strategy(STRATEGIES, help_text="`none` retries at once; the attempts are limited all the same.")
+    base_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds to the first retry; else 5.")
+    max_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds that no delay exceeds.")
+    multiplier = Multiplier(required=False, help_text="What an exponential delay grows by; else 2.")
 
 
+@extend_schema_serializer(component_name="UpdateQueueRequest")
 class UpdateQueueSerializer(ExactSerializer):
-    """Any subset; absent settings stay as they are (section 3.4)."""
+    """Any subset; absent settings stay as they are."""
 
-    auto_ack = ExactBoolean(required=False)
-    auto_delete = ExactBoolean(required=False)
-    lock_duration = ExactInteger(1, 86_400, required=False)
-    max_delivery_attempts = ExactInteger(1, 100, required=False)
-    preserve_failed = ExactBoolean(required=False)
-    preserve_pending = ExactBoolean(required=False)
-    ttl = ExactInteger(0, MAX_SECONDS, required=False)
+    auto_ack = ExactBoolean(required=False, help_text=AUTO_ACK)
+    auto_delete = ExactBoolean(required=False, help_text=AUTO_DELETE)
+    lock_duration = ExactInteger(1, 86_400, required=False, help_text=LOCK_DURATION)
+    max_delivery_attempts = ExactInteger(1, 100, required=False, help_text=MAX_DELIVERY_ATTEMPTS)
+    preserve_failed = ExactBoolean(required=False, help_text=PRESERVE_FAILED)
+    preserve_pending = ExactBoolean(required=False, help_text=PRESERVE_PENDING)
+    ttl = ExactInteger(0, MAX_SECONDS, required=False, help_text=TTL)
     retry_strategy = RetryStrategySerializer(required=False)
-    topics = serializers.ListField(child=Name(), max_length=MAX_TOPICS, required=False)
+    topics = serializers.ListField(child=Name(), max_length=MAX_TOPICS, required=False, help_text=TOPICS)
 
 
+@extend_schema_serializer(component_name="CreateQueueRequest")
 class CreateQueueSerializer(UpdateQueueSerializer):
-    name = Name()
+    """Only the name is needed."""
+
+    name = Name(help_text="Not '.' or '..', and without '/', '\\' and control characters.")
+
+
+class ShownSettings(TypedDict):
+    auto_ack: Annotated[bool, Meta(description=AUTO_ACK)]
+    auto_delete: Annotated[bool, Meta(description=AUTO_DELETE)]
+    lock_duration: Annotated[int, Meta(description=LOCK_DURATION)]
+    max_delivery_attempts: Annotated[int, Meta(description=MAX_DELIVERY_ATTEMPTS)]
+    preserve_failed: Annotated[bool, Meta(description=PRESERVE_FAILED)]
+    preserve_pending: Annotated[bool, Meta(description=PRESERVE_PENDING)]
+    retry_strategy: ShownStrategy
+    ttl: Annotated[int, Meta(description=TTL)]
+
+
+class Queue(ShownSettings):
+    name: str
+    created: Instant
+    topics: Annotated[list[str], Meta(description=TOPICS)]
+
+
+class QueueStats(TypedDict):
+    pending: Annotated[Count, Meta(description="To be delivered to whoever asks.")]
+    processing: Annotated[Count, Meta(description="Locked by a receiver.")]
+    scheduled: Annotated[Count, Meta(description="Waiting for their delivery time.")]
+    failed: Annotated[Count, Meta(description="Out of delivery attempts.")]
+    acked: Annotated[Count, Meta(description="Acknowledged and kept.")]
+    total: Annotated[Count, Meta(description="The sum of the others.")]
 
 
 def changed_settings(old: QueueSettings, sent: dict[str, Any]) -> QueueSettings:
@@ -130,12 +176,18 @@ def topics_of(sent: dict[str, Any]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(sent["topics"])) if "topics" in sent else None
 
 
-def queue_json(queue: QueueInfo) -> dict[str, Any]:
-    """``Queue``: always all eleven fields (section 3.3)."""
-    settings = queue.settings
+def queue_json(queue: QueueInfo) -> Queue:
+    """Always all eleven fields (section 3.3)."""
     return {
         "name": queue.name,
         "created": format_time(queue.created_at),
+        **settings_json(queue.settings),
+        "topics": list(queue.topics),
+    }
+
+
+def settings_json(settings: QueueSettings) -> ShownSettings:
+    return {
         "auto_ack": settings.auto_ack,
         "auto_delete": settings.auto_delete,
         "lock_duration": whole_seconds(settings.lease_seconds),
@@ -143,8 +195,18 @@ def queue_json(queue: QueueInfo) -> dict[str, Any]:
         "preserve_failed": settings.preserve_failed,
         "preserve_pending": settings.preserve_pending,
         "retry_strategy": _strategy_json(settings.retry),
-        "topics": list(queue.topics),
         "ttl": whole_seconds(settings.ttl_seconds or 0),
+    }
+
+
+def stats_json(counts: types.QueueStats) -> QueueStats:
+    return {
+        "pending": counts.pending,
+        "processing": counts.processing,
+        "scheduled": counts.scheduled,
+        "failed": counts.failed,
+        "acked": counts.acked,
+        "total": counts.total,
     }
 
 

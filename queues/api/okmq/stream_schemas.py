@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
-from msgspec import Raw, Struct
+from drf_spectacular.utils import extend_schema_serializer
+from msgspec import Meta, Struct
 from rest_framework.serializers import BooleanField
 
 from queues.api import strict_json
+from queues.api.okmq.fields import MAX_OFFSET, Body, CommittedOffset, Count, Id, Instant, NewId, Offset
 from queues.api.okmq.schemas import body_json, body_text, check_id, check_sizes
 from queues.api.okmq.serializers import MAX_SECONDS, ExactBoolean, ExactInteger, ExactSerializer, Name
 from queues.api.problems import BadRequest
@@ -18,39 +20,52 @@ from queues.broker.types import Encoding
 from streams.types import Entry, NewEntry, StreamInfo
 
 MAX_ITEMS = 1_000
-MAX_OFFSET = 2**63 - 1
+AUTO_DELETE = "Whether a commit deletes what it covers."
+TTL = "Seconds after which a message expires; 0 for never."
 
 
-class ProduceItem(Struct, gc=False):
-    id: str
-    body: Raw
+class ProduceStreamMessage(Struct, gc=False):
+    id: NewId
+    body: Body
 
 
-class CommitBody(Struct, gc=False):
-    # 30.0 is the integer 30 (section 2.3).
-    offset: int | float
+class StreamCommitRequest(Struct, gc=False):
+    offset: CommittedOffset
 
 
-class EntryOut(Struct, gc=False):
-    """``ConsumeStreamMessage``."""
-
-    id: str
-    body: Raw
-    offset: int
+class ConsumeStreamMessage(Struct, gc=False):
+    id: Id
+    body: Body
+    offset: Offset
 
 
-_produce_items = msgspec.json.Decoder(list[ProduceItem])
-_commit_body = msgspec.json.Decoder(CommitBody)
+class Stream(TypedDict):
+    name: str
+    created: Instant
+    auto_delete: Annotated[bool, Meta(description=AUTO_DELETE)]
+    ttl: Annotated[int, Meta(description=TTL)]
+    message_count: Annotated[Count, Meta(description="Stored messages, committed ones included.")]
+    offset: Annotated[Count, Meta(description="Of the last committed message; 0 for none.")]
 
 
+ProduceStreamMessages = Annotated[list[ProduceStreamMessage], Meta(extra_json_schema={"maxItems": MAX_ITEMS})]
+
+_produce_items = msgspec.json.Decoder(list[ProduceStreamMessage])
+_commit_body = msgspec.json.Decoder(StreamCommitRequest)
+
+
+@extend_schema_serializer(component_name="UpdateStreamRequest")
 class UpdateStreamSerializer(ExactSerializer):
     """Any subset; absent settings stay as they are."""
 
-    auto_delete: BooleanField = ExactBoolean(required=False)
-    ttl = ExactInteger(0, MAX_SECONDS, required=False)
+    auto_delete: BooleanField = ExactBoolean(required=False, help_text=AUTO_DELETE)
+    ttl = ExactInteger(0, MAX_SECONDS, required=False, help_text=TTL)
 
 
+@extend_schema_serializer(component_name="CreateStreamRequest")
 class CreateStreamSerializer(UpdateStreamSerializer):
+    """Only the name is needed."""
+
     name = Name()
 
 
@@ -69,7 +84,7 @@ def read_entries(content: bytes) -> list[NewEntry]:
     for at, item in enumerate(items):
         check_id(item.id, at)
         entries.append(NewEntry(*body_text(bytes(item.body)), Encoding.JSON, item.id))
-    check_sizes(entries)
+    check_sizes(entry.size for entry in entries)
     return entries
 
 
@@ -81,13 +96,14 @@ def read_commit(content: bytes) -> int:
     return int(offset)
 
 
-def entries_json(entries: Iterable[Entry]) -> list[EntryOut]:
+def entries_json(entries: Iterable[Entry]) -> list[ConsumeStreamMessage]:
     return [
-        EntryOut(entry.public_id, body_json(entry.body, entry.encoding), entry.offset) for entry in entries
+        ConsumeStreamMessage(entry.public_id, body_json(entry.body, entry.encoding), entry.offset)
+        for entry in entries
     ]
 
 
-def stream_json(stream: StreamInfo) -> dict[str, Any]:
+def stream_json(stream: StreamInfo) -> Stream:
     """``Stream``, and its name (section 7.1)."""
     return {
         "name": stream.name,

@@ -15,7 +15,9 @@ from django.http import HttpResponse
 from queues.api import query
 from queues.api.names import is_text
 from queues.api.negotiation import empty_response, json_response
+from queues.api.okmq import stream_openapi as openapi
 from queues.api.okmq import stream_schemas as schemas
+from queues.api.okmq.fields import MAX_OFFSET
 from queues.api.okmq.views import OkmqViewSet
 from queues.api.problems import RequestError
 from queues.api.views import DialectRequest
@@ -41,9 +43,11 @@ class OkmqStreamViewSet(OkmqViewSet):
 
 
 class StreamViewSet(OkmqStreamViewSet):
+    @openapi.list_streams
     def list(self, request: DialectRequest) -> HttpResponse:
         return json_response([schemas.stream_json(s) for s in log.list_streams(self.key.account_id)])
 
+    @openapi.create_stream
     def create(self, request: DialectRequest) -> HttpResponse:
         serializer = schemas.CreateStreamSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -51,10 +55,12 @@ class StreamViewSet(OkmqStreamViewSet):
         log.create_stream(self.key.account_id, sent["name"], **schemas.settings_sent(sent))
         return empty_response(201)
 
+    @openapi.get_stream
     def retrieve(self, request: DialectRequest, stream: str) -> HttpResponse:
         found = log.get_stream(self.key.account_id, self.named(request, stream))
         return json_response(schemas.stream_json(found))
 
+    @openapi.update_stream
     def partial_update(self, request: DialectRequest, stream: str) -> HttpResponse:
         name = self.named(request, stream)
         log.get_stream(self.key.account_id, name)
@@ -64,12 +70,14 @@ class StreamViewSet(OkmqStreamViewSet):
         log.update_stream(self.key.account_id, name, **sent)
         return empty_response()
 
+    @openapi.delete_stream
     def destroy(self, request: DialectRequest, stream: str) -> HttpResponse:
         log.delete_stream(self.key.account_id, self.named(request, stream))
         return empty_response()
 
 
 class StreamMessageViewSet(OkmqStreamViewSet):
+    @openapi.consume
     def consume(self, request: DialectRequest, stream: str) -> HttpResponse:
         """What comes after the committed offset (sections 7.3, 5.3)."""
         name = self.named(request, stream)
@@ -82,18 +90,21 @@ class StreamMessageViewSet(OkmqStreamViewSet):
         )
         return json_response(schemas.entries_json(entries))
 
+    @openapi.produce
     def produce(self, request: DialectRequest, stream: str) -> HttpResponse:
         name = self.named(request, stream)
         entries = self.after_lookup(name, lambda: schemas.read_entries(request.content))
         log.produce(self.key.account_id, name, entries)
         return empty_response()
 
+    @openapi.commit
     def commit(self, request: DialectRequest, stream: str) -> HttpResponse:
         name = self.named(request, stream)
         offset = self.after_lookup(name, lambda: schemas.read_commit(request.content))
         log.commit(self.key.account_id, name, offset)
         return empty_response()
 
+    @openapi.delete_messages
     def delete_many(self, request: DialectRequest, stream: str) -> HttpResponse:
         """Those before an offset, or all (section 7.5)."""
         name = self.named(request, stream)
@@ -113,4 +124,4 @@ def read_before(query_string: str) -> int | None:
     params = query.parse_query(query_string)
     if "offset" not in params:
         return None
-    return query.integer(params, "offset", 0, 0, schemas.MAX_OFFSET)
+    return query.integer(params, "offset", 0, 0, MAX_OFFSET)

@@ -34,7 +34,7 @@ urlpatterns = [
     *_both("streams/<str:stream>/commit", StreamMessageViewSet.as_view({"post": "commit"})),
     # An id may contain slashes; the view deals with one trailing slash.
     path(
-        "queues/<str:queue>/messages/<rest:message_id>",
+        "queues/<str:queue>/messages/<rest:id>",
         MessageViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
     *_both("queues/<str:queue>/resetfailed", MessageViewSet.as_view({"post": "reset_failed"})),

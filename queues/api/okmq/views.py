@@ -18,7 +18,7 @@ from queues import broker
 from queues.api import query
 from queues.api.names import is_text
 from queues.api.negotiation import empty_response, json_response
-from queues.api.okmq import schemas
+from queues.api.okmq import openapi, schemas
 from queues.api.okmq.errors import error_response
 from queues.api.okmq.serializers import (
     DEFAULT_SETTINGS,
@@ -26,6 +26,7 @@ from queues.api.okmq.serializers import (
     UpdateQueueSerializer,
     changed_settings,
     queue_json,
+    stats_json,
     topics_of,
 )
 from queues.api.problems import BadRequest, Problem, RequestError
@@ -39,6 +40,8 @@ ALL = "all"
 
 
 class OkmqViewSet(DialectViewSet):
+    document = openapi.DOCUMENT
+
     def problem_response(self, problem: Problem) -> HttpResponse:
         return error_response(problem, self.action)
 
@@ -58,9 +61,11 @@ class OkmqViewSet(DialectViewSet):
 
 
 class QueueViewSet(OkmqViewSet):
+    @openapi.list_queues
     def list(self, request: DialectRequest) -> HttpResponse:
         return json_response([queue_json(queue) for queue in broker.list_queues(self.key.account_id)])
 
+    @openapi.create_queue
     def create(self, request: DialectRequest) -> HttpResponse:
         serializer = CreateQueueSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -73,9 +78,11 @@ class QueueViewSet(OkmqViewSet):
         )
         return empty_response(201)
 
+    @openapi.get_queue
     def retrieve(self, request: DialectRequest, queue: str) -> HttpResponse:
         return json_response(queue_json(broker.get_queue(self.key.account_id, self.named(request, queue))))
 
+    @openapi.update_queue
     def partial_update(self, request: DialectRequest, queue: str) -> HttpResponse:
         name = self.named(request, queue)
         broker.get_queue(self.key.account_id, name)
@@ -90,10 +97,12 @@ class QueueViewSet(OkmqViewSet):
         )
         return empty_response()
 
+    @openapi.delete_queue
     def destroy(self, request: DialectRequest, queue: str) -> HttpResponse:
         broker.delete_queue(self.key.account_id, self.named(request, queue))
         return empty_response()
 
+    @openapi.get_stats
     def stats(self, request: DialectRequest, queue: str) -> HttpResponse:
         """A missing queue counts as an empty one: the document has no 404 here (section 5.1)."""
         try:
@@ -101,19 +110,11 @@ class QueueViewSet(OkmqViewSet):
             counts = broker.stats(self.key.account_id, name, tag=query.tag_filter(request.params))
         except QueueNotFound:
             counts = QueueStats()
-        return json_response(
-            {
-                "pending": counts.pending,
-                "processing": counts.processing,
-                "scheduled": counts.scheduled,
-                "failed": counts.failed,
-                "acked": counts.acked,
-                "total": counts.total,
-            }
-        )
+        return json_response(stats_json(counts))
 
 
 class MessageViewSet(OkmqViewSet):
+    @openapi.receive
     def receive(self, request: DialectRequest, queue: str) -> HttpResponse:
         """Deliver, or with ``peek`` only show, messages (sections 5.2, 5.3, 5.7)."""
         name = self.named(request, queue)
@@ -138,12 +139,14 @@ class MessageViewSet(OkmqViewSet):
         )
         return json_response(schemas.received_json(messages))
 
+    @openapi.enqueue
     def enqueue(self, request: DialectRequest, queue: str) -> HttpResponse:
         name = self.named(request, queue)
         messages = self.after_lookup(name, lambda: schemas.read_messages(request.content))
         broker.publish(self.key.account_id, name, messages)
         return empty_response()
 
+    @openapi.delete_messages
     def delete_many(self, request: DialectRequest, queue: str) -> HttpResponse:
         """By ids with a body, else by state and tag (section 5.9)."""
         name = self.named(request, queue)
@@ -151,6 +154,7 @@ class MessageViewSet(OkmqViewSet):
         broker.delete_messages(self.key.account_id, name, **chosen)
         return empty_response()
 
+    @openapi.ack
     def ack(self, request: DialectRequest, queue: str) -> HttpResponse:
         """A missing queue is no error: the document has no 404 here (section 5.6)."""
         settlements = schemas.read_settlements(request.content)
@@ -158,36 +162,40 @@ class MessageViewSet(OkmqViewSet):
             broker.settle(self.key.account_id, self.named(request, queue), settlements)
         return empty_response()
 
+    @openapi.reset_failed
     def reset_failed(self, request: DialectRequest, queue: str) -> HttpResponse:
         name = self.named(request, queue)
         ids = self.after_lookup(name, lambda: schemas.read_optional_ids(request.content))
         broker.replay(self.key.account_id, name, ids=ids, tag=query.tag_filter(request.params))
         return empty_response()
 
-    def retrieve(self, request: DialectRequest, queue: str, message_id: str) -> HttpResponse:
-        return json_response(schemas.message_json(self._find(request, queue, message_id)))
+    @openapi.get_message
+    def retrieve(self, request: DialectRequest, queue: str, id: str) -> HttpResponse:
+        return json_response(schemas.message_json(self._find(request, queue, id)))
 
-    def destroy(self, request: DialectRequest, queue: str, message_id: str) -> HttpResponse:
-        found = self._find(request, queue, message_id)
+    @openapi.delete_message
+    def destroy(self, request: DialectRequest, queue: str, id: str) -> HttpResponse:
+        found = self._find(request, queue, id)
         if not broker.delete_messages(self.key.account_id, queue, ids=[found.public_id]):
             raise MessageNotFound  # another call was faster
         return empty_response()
 
-    def _find(self, request: DialectRequest, queue: str, message_id: str) -> MessageView:
+    def _find(self, request: DialectRequest, queue: str, id: str) -> MessageView:
         """The message of exactly that id, else of the id without one trailing slash, which routes allow."""
         name = self.named(request, queue)
-        if not is_text(message_id, request._request):
+        if not is_text(id, request._request):
             broker.get_queue(self.key.account_id, name)
             raise MessageNotFound
         try:
-            return broker.get_message(self.key.account_id, name, message_id)
+            return broker.get_message(self.key.account_id, name, id)
         except MessageNotFound:
-            if not message_id.endswith("/"):
+            if not id.endswith("/"):
                 raise
-            return broker.get_message(self.key.account_id, name, message_id[:-1])
+            return broker.get_message(self.key.account_id, name, id[:-1])
 
 
 class TopicViewSet(OkmqViewSet):
+    @openapi.publish
     def publish(self, request: DialectRequest, topic: str) -> HttpResponse:
         """An independent copy for every queue that subscribes to the topic (section 4.5)."""
         if not is_text(topic, request._request):

@@ -1,0 +1,126 @@
+"""The one log line of each request, and its measurement: written when the answer is sent.
+
+Neither body, key, query string nor path stands in it; the route says what was called, and the names in it what
+on. gunicorn calls ``Logger.access`` for every request that reached the application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from gunicorn.glogging import Logger as GunicornLogger
+
+from okmq_site import errors, logs
+
+NOTE = "okmq.note"
+"""Where in the WSGI environ an answered request's ``Note`` is."""
+
+log = logging.getLogger("okmq.access")
+
+measure: Callable[[str, str, int, float], None] | None = None
+"""Told method, route, status and seconds of each request; set while there are metrics."""
+
+NAMES = ("queue", "topic", "stream")
+"""Parts of a path that are shown in the log."""
+NAME_SHOWN = 256
+NO_ROUTE = "unmatched"
+
+Note = tuple[str, dict[str, Any]]
+"""Route and what else is known of a request: account id, names."""
+
+_routes: dict[str, str] = {}
+
+
+def note(request: HttpRequest) -> Note:
+    """What the views' side knows about a request, once it is answered."""
+    known: dict[str, Any] = {}
+    key = getattr(request, "user", None)
+    if key is not None and hasattr(key, "account_id"):
+        known["account"] = key.account_id
+    match = request.resolver_match
+    if match is None:
+        return NO_ROUTE, known
+    for name in NAMES:
+        if name in match.kwargs:
+            known[name] = match.kwargs[name][:NAME_SHOWN]
+    return _route(match.route), known
+
+
+def note_of_console(path: str) -> Note:
+    """Its pages are many and measured together."""
+    return next((prefix for prefix in settings.CONSOLE_PREFIXES if path.startswith(prefix)), "/admin/"), {}
+
+
+def _route(pattern: str) -> str:
+    """``queues/<str:queue>/ack/`` as ``/queues/{queue}/ack``: with and without a slash is one route."""
+    route = _routes.get(pattern)
+    if route is None:
+        parts = [
+            "{" + part[1:-1].rpartition(":")[2] + "}" if part.startswith("<") else part
+            for part in pattern.rstrip("/").split("/")
+        ]
+        route = _routes[pattern] = "/" + "/".join(parts)
+    return route
+
+
+def record(
+    method: str, status: int, seconds: float, told: Note, client: str, received: int | None, sent: int
+) -> None:
+    """Measure and log one request. ``received`` and ``sent`` are bytes of body; ``received`` None: unknown."""
+    route, known = told
+    if measure is not None:
+        measure(method, route, status, seconds)
+    level = logging.INFO if status < 500 else logging.WARNING
+    if not settings.OKMQ_ACCESS_LOG or not log.isEnabledFor(level):
+        return
+    # Made by hand: logging would look up the caller's file and line for it, at the price of all the rest.
+    line = logging.LogRecord(log.name, level, "", 0, "request", None, None)
+    line.fields = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 3),
+        "bytes_in": received,
+        "bytes_out": sent,
+        "client": client,
+        **known,
+    }
+    log.handle(line)
+
+
+def refused(client: str, status: int, sent: int) -> None:
+    """gunicorn answered a request itself: it was not HTTP, or more than the server takes."""
+    record("", status, 0.0, (NO_ROUTE, {}), client, None, sent)
+
+
+class Logger(GunicornLogger):
+    """``logger_class`` of ``gunicorn.conf.py``: its lines look like all others."""
+
+    access_log_enabled = True
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.filters[:] = [logs.GunicornFilter()]
+        self.error_log.propagate = True
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        told = environ.get(NOTE)
+        if told is None:  # it never reached the application: see ``refused``
+            return
+        length = environ.get("CONTENT_LENGTH") or ("" if environ.get("HTTP_TRANSFER_ENCODING") else "0")
+        received = int(length) if length.isascii() and length.isdigit() else None
+        record(
+            environ["REQUEST_METHOD"],
+            resp.status_code,
+            request_time.total_seconds(),
+            told,
+            environ.get("REMOTE_ADDR", ""),
+            received,
+            resp.sent,
+        )

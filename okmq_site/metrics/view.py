@@ -1,0 +1,33 @@
+"""``/metrics``: for those who show the metrics' own secret. API keys do not open it."""
+
+from __future__ import annotations
+
+import hmac
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts.authentication import key_in_header
+from okmq_site import errors
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    if not settings.OKMQ_METRICS_ENABLED:
+        raise Http404
+    if request.method not in ("GET", "HEAD"):
+        message = f"method {request.method} is not allowed here"
+        return errors.response(request.path_info, 405, message, {"Allow": "GET, HEAD"})
+    if not _shows_secret(request):
+        message = "the metrics' secret is required, which is not an API key"
+        return errors.response(request.path_info, 401, message, {"WWW-Authenticate": "Bearer"})
+    from okmq_site.metrics import page
+
+    text, content_type = page.render()
+    return HttpResponse(text, content_type=content_type)
+
+
+def _shows_secret(request: HttpRequest) -> bool:
+    """In ``X-API-Key``, bare as Forq's clients send it, or ``Authorization: Bearer`` as Prometheus does."""
+    header = request.META.get("HTTP_X_API_KEY") or request.META.get("HTTP_AUTHORIZATION") or ""
+    shown = key_in_header(header) or ""
+    return hmac.compare_digest(shown.encode(errors="replace"), settings.OKMQ_METRICS_SECRET.encode())

@@ -1,0 +1,84 @@
+"""What a dialect says of itself and of its operations, where its code does not show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+V = TypeVar("V", bound=Callable[..., Any])
+Schema = dict[str, Any]
+"""A piece of an OpenAPI document."""
+
+OPERATION = "openapi_operation"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Document:
+    """What holds for all operations of a dialect."""
+
+    name: str
+    """Its place: ``/openapi/<name>.json``."""
+    title: str
+    description: str
+    version: str
+    """The contract's version, not the server's."""
+    urlconf: str
+    security: Mapping[str, Schema]
+    """Security schemes by name; a call needs one of them."""
+    error: Any
+    """The type of every error's body."""
+    path_parameters: Mapping[str, str]
+    """Descriptions of the variables in paths."""
+    errors: Mapping[int, str] = field(default_factory=dict)
+    """The errors every operation has."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query parameter. ``schema`` is JSON Schema, with the default."""
+
+    name: str
+    schema: Schema
+    description: str
+
+
+@dataclass(frozen=True)
+class Body:
+    """A JSON request body: a serializer class, or any type that msgspec knows."""
+
+    type: Any
+    required: bool = True
+    description: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What absent properties count as, where the type does not know."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer; ``type`` is a serializer class, a type that msgspec knows, or None for no body."""
+
+    status: HTTPStatus
+    description: str
+    type: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One view's description. Decorates the view, which stays the function it was."""
+
+    id: str
+    """What generated clients call it."""
+    tag: str
+    summary: str
+    description: str = ""
+    query: tuple[Query, ...] = ()
+    body: Body | None = None
+    answer: Answer
+    errors: Mapping[int, str] = field(default_factory=dict)
+    """Those beyond the document's."""
+
+    def __call__(self, view: V) -> V:
+        setattr(view, OPERATION, self)
+        return view

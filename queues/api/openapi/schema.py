@@ -1,0 +1,114 @@
+"""drf-spectacular's view inspector, told by ``Operation`` and by the types instead of by guessing."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import uritemplate
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import Serializer
+
+from queues.api.negotiation import JSON
+from queues.api.openapi import structs
+from queues.api.openapi.document import OPERATION, Body, Document, Operation, Schema
+
+
+class DialectSchema(AutoSchema):
+    """For views of a ``DialectViewSet``: ``view.document`` and an ``Operation`` on each action."""
+
+    @property
+    def document(self) -> Document:
+        return cast("Document", self.view.document)  # type: ignore[attr-defined]
+
+    @property
+    def operation(self) -> Operation:
+        """Raises AttributeError for a view that no ``Operation`` describes: every route has its entry."""
+        action = getattr(self.view, self.view.action)  # type: ignore[attr-defined]
+        return cast("Operation", getattr(action, OPERATION))
+
+    def get_operation_id(self) -> str:
+        return self.operation.id
+
+    def get_summary(self) -> str:
+        return self.operation.summary
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return self.operation.description
+
+    def get_tags(self) -> list[str]:
+        return [self.operation.tag]
+
+    def get_auth(self) -> list[Schema]:
+        for name, definition in self.document.security.items():
+            self._register(name, definition, ResolvedComponent.SECURITY_SCHEMA)
+        return [{name: []} for name in self.document.security]
+
+    def get_override_parameters(self) -> list[Any]:
+        names = uritemplate.variables(self.path)
+        return [
+            OpenApiParameter(name, str, OpenApiParameter.PATH, description=self._path_parameter(name))
+            for name in names
+        ] + [
+            OpenApiParameter(query.name, query.schema, OpenApiParameter.QUERY, description=query.description)
+            for query in self.operation.query
+        ]
+
+    def _path_parameter(self, name: str) -> str:
+        return self.document.path_parameters[name]
+
+    def _get_serializer(self) -> None:
+        """Views have none to guess from."""
+
+    def _get_request_body(self, direction: str = "request") -> Schema | None:
+        body = self.operation.body
+        if body is None:
+            return None
+        schema = self._schema_of(body.type, "request")
+        self._set_defaults(schema, body)
+        described = {"description": body.description} if body.description else {}
+        return {"required": body.required, "content": {JSON: {"schema": schema}}, **described}
+
+    def _get_response_bodies(self, direction: str = "response") -> Schema:
+        answer = self.operation.answer
+        content = {} if answer.type is None else self._content(answer.type)
+        answers = {str(answer.status.value): {"description": answer.description, **content}}
+        for status, text in sorted((*self.document.errors.items(), *self.operation.errors.items())):
+            answers[str(status)] = {"description": text, **self._content(self.document.error)}
+        return answers
+
+    def _content(self, kind: Any) -> Schema:
+        return {"content": {JSON: {"schema": self._schema_of(kind, "response")}}}
+
+    def _schema_of(self, kind: Any, direction: str) -> Schema:
+        if isinstance(kind, type) and issubclass(kind, Serializer):
+            return self.resolve_serializer(kind, direction).ref  # type: ignore[arg-type]
+        schema, components = structs.schema_of(kind)
+        for name, found in components.items():
+            self._register(name, found, ResolvedComponent.SCHEMA)
+        return schema
+
+    def _register(self, name: str, schema: Schema, kind: str) -> None:
+        """A name stands for one thing, however many operations mention it."""
+        component = _component(name, kind, schema, name)
+        if component.key in self.registry._components:
+            known = self.registry[component].schema
+            assert known == schema, f"{self.document.name}: two different types are called {name}"
+        else:
+            self.registry.register(component)
+
+    def _set_defaults(self, schema: Schema, body: Body) -> None:
+        if not body.defaults:
+            return
+        name = schema["$ref"].rpartition("/")[2]
+        properties = self.registry[_component(name, ResolvedComponent.SCHEMA, None, body.type)].schema[
+            "properties"
+        ]
+        for field, value in body.defaults.items():
+            if "$ref" not in properties[field]:
+                properties[field]["default"] = value
+
+
+def _component(name: str, kind: str, schema: Schema | None, made_from: Any) -> ResolvedComponent:
+    return ResolvedComponent(name=name, type=kind, schema=schema, object=made_from)  # type: ignore[no-untyped-call]

@@ -1,0 +1,46 @@
+"""Schemas of the types msgspec encodes and decodes: Structs, TypedDicts, lists of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from queues.api.openapi.document import Schema
+
+REF = "#/components/schemas/{name}"
+
+
+def schema_of(kind: Any) -> tuple[Schema, dict[str, Schema]]:
+    """The type's schema, and by name those it refers to."""
+    (schema,), components = msgspec.json.schema_components((kind,), ref_template=REF)
+    return _plain(schema), {name: _plain(found) for name, found in components.items()}
+
+
+def _plain(schema: Any) -> Any:
+    """Without what says nothing to a client.
+
+    Contracts leave out what has no value, in answers, and take null for it in requests: where a Struct has
+    ``X | None = None`` the document says X, not required. A ``type`` given by hand stands for all that was
+    found, as a ``$ref`` does.
+    """
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: _part(name, value) for name, value in schema.items() if name != "title"}
+    if schema.get("default") in (None, "", [], {}):
+        schema.pop("default", None)
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
+    if "type" in schema or not choices:
+        return schema
+    return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices})
+
+
+def _part(name: str, value: Any) -> Any:
+    """Properties are schemas by name: one called ``title`` stays."""
+    if name == "properties":
+        return {key: _plain(schema) for key, schema in value.items()}
+    return value if name == "default" else _plain(value)

@@ -1,0 +1,96 @@
+"""What accounts use: the running totals, written with what they count, and the figures for those who ask."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from queues.broker import account_sql, sql
+from queues.broker.quotas import CHANNELS
+
+if TYPE_CHECKING:
+    from queues.broker.db import Connection
+    from queues.broker.lanes import Transaction
+
+MAX_KNOWN_OWNERS = 100_000
+MAX_SHARDS = 64
+
+_owners: dict[int, int] = {}
+
+
+@dataclass(slots=True, frozen=True)
+class Usage:
+    """What an account holds in its queues and streams, in every state. ``peak_bytes``: the most it ever held
+    (okmq.md §8). ``channels``: names in order of creation, by sort (``queues``, ``streams``)."""
+
+    messages: int
+    bytes: int
+    peak_bytes: int
+    channels: dict[str, list[str]]
+
+
+def get_usage(db: Connection, account_id: int) -> Usage:
+    """The account's figures as of now."""
+    messages, size, peak = db.rows(account_sql.USAGE, account=account_id)[0]
+    names = {
+        sort: [row[0] for row in db.rows(channel.names, account=account_id)]
+        for sort, channel in CHANNELS.items()
+    }
+    # Two transactions that stored in the same instant did not see each other: the peak may lag behind them.
+    return Usage(messages, size, max(peak, size), names)
+
+
+def write_counts(tx: Transaction) -> None:
+    """Add what the transaction counted to the totals of its queues and accounts: its last statements."""
+    used: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for queue_id, changes in tx.tally.changes():
+        tx.db.run(sql.ADD_TO_COUNTER, queue=queue_id, shard=tx.tally.shard, **changes)
+        if changes["messages"] or changes["bytes"]:
+            owner = _owner(tx.db, queue_id)
+            used[owner][0] += changes["messages"]
+            used[owner][1] += changes["bytes"]
+    for account_id, (messages, size) in tx.tally.elsewhere.items():
+        used[account_id][0] += messages
+        used[account_id][1] += size
+    for account_id in sorted(used):
+        messages, size = used[account_id]
+        if messages or size:
+            tx.db.run(
+                account_sql.ADD_TO_USAGE,
+                account=account_id,
+                shard=tx.tally.shard,
+                messages=messages,
+                bytes=size,
+                peak=tx.budget.highest(account_id),
+            )
+
+
+def _owner(db: Connection, queue_id: int) -> int:
+    """The queue's account, which never changes, so that it is asked once in a process. The queue's row is
+    there, though deleted perhaps: it goes after its last message."""
+    found = _owners.get(queue_id)
+    if found is None:
+        if len(_owners) >= MAX_KNOWN_OWNERS:
+            _owners.clear()
+        found = _owners[queue_id] = db.rows(account_sql.OWNERS, queues=[queue_id])[0][1]
+    return found
+
+
+def merge_shards(tx: Transaction, limit: int) -> int:
+    """Add the shards of one account together when there are many. Every database thread of every process
+    that ever ran has left one, and each publish adds them all up. How many there were; 0 = none has many."""
+    crowded = tx.db.rows(account_sql.MANY_SHARDS, shards=MAX_SHARDS)
+    if not crowded:
+        return 0
+    account_id = crowded[0][0]
+    shards = tx.db.rows(account_sql.TAKE_SHARDS, account=account_id)
+    tx.db.run(
+        account_sql.ADD_TO_USAGE,
+        account=account_id,
+        shard=tx.tally.shard,
+        messages=sum(row[0] for row in shards),
+        bytes=sum(row[1] for row in shards),
+        peak=max((row[2] for row in shards), default=0),
+    )
+    return len(shards)
