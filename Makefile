@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres lint format lock docs bench clean
+.PHONY: run test test-sqlite test-postgres lint format lock docs clients bench clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
@@ -42,6 +42,10 @@ format: $(VENV)/.dev
 docs: $(VENV)/.run
 	$(BIN)/python -m okmq_site.env > docs/settings.md
 
+# Needs Node.js 20 or newer with npm, for the TypeScript client.
+clients: $(VENV)/.dev
+	$(BIN)/python -m clients.generate
+
 # About a quarter of an hour, on a machine that does nothing else: writes the table in benchmarks/README.md.
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py --readme $(ARGS)
@@ -51,6 +55,7 @@ lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --upgrade --constraint requirements.lock --group dev --output-file requirements-dev.lock
+	$(BIN)/python -m clients.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

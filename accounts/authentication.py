@@ -5,20 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.models import SCOPES
 from accounts.services import AuthenticatedKey, authenticate
+from accounts.wrong_keys import seconds_to_wait
 
 SCHEMES = frozenset({"bearer", "apikey"})
+
+
+class TooManyWrongKeys(APIException):
+    """429: too many wrong keys came from this address; ``wait`` seconds for which they are not looked at."""
+
+    status_code = 429
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("Too many wrong API keys came from this address. A valid key works at any time.")
+        self.wait = wait
+
+
+class MissingScope(APIException):
+    """403: the key is good, but not for this. Not 401, which would tell the client to get another key in the
+    account's name, and make it throw away one that works."""
+
+    status_code = 403
+
+    def __init__(self, needed: tuple[str, ...], key: AuthenticatedKey) -> None:
+        has = ", ".join(scope for scope in SCOPES if scope in key.scopes)
+        super().__init__(
+            f"This API key has not the scope that the call needs: {' or '.join(needed)}. It has: {has}."
+        )
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     """Accepts KEY, ``Bearer KEY`` or ``ApiKey KEY`` (any case) in ``Authorization`` or ``X-API-Key``.
 
     A non-empty ``Authorization`` decides alone. No credentials: None, and the view refuses. Bad ones:
-    ``AuthenticationFailed``. A database that cannot be asked raises ``django.db.Error``, which is
-    answered 503: a client told 401 would throw its good key away.
+    ``AuthenticationFailed``, or ``TooManyWrongKeys``. A database that cannot be asked raises
+    ``django.db.Error``, which is answered 503: a client told 401 would throw its good key away.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, AuthenticatedKey] | None:
@@ -30,6 +55,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         text = key_in_header(header)
         key = authenticate(text) if text else None
         if key is None:
+            wait = seconds_to_wait(meta)
+            if wait:
+                raise TooManyWrongKeys(wait)
             raise AuthenticationFailed("The API key is not valid.")
         return key, key
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
 from django.db import connection
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts import keys
-from accounts.models import Account, ApiKey
+from accounts.models import SCOPES, Account, ApiKey, validate_scopes
 
 CACHE_SECONDS = 5.0
 REFRESH_SECONDS = 4.0
@@ -54,9 +55,32 @@ def normalise_email(email: str) -> str:
     return email.strip().lower()
 
 
-def create_key(account: Account, name: str = "") -> str:
-    """Make a key with all scopes and return its text, which cannot be had again."""
-    return issue_key(ApiKey(account=account, name=name))
+def create_key(
+    account: Account,
+    name: str = "",
+    *,
+    scopes: Sequence[str] = SCOPES,
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a key and return its text, which cannot be had again. Raises ``ValidationError``."""
+    key = ApiKey(account=account, name=name, scopes=list(dict.fromkeys(scopes)), expires_at=expires_at)
+    validate_scopes(key.scopes)
+    return issue_key(key)
+
+
+def revoke_key(public: str) -> ApiKey:
+    """End a key, found by its public part, its whole text, or as the console shows it. This process knows at
+    once, others within ``CACHE_SECONDS``. Raises ``ApiKey.DoesNotExist``."""
+    parts = public.split("_")
+    key = ApiKey.objects.select_related("account").get(public=parts[1] if len(parts) > 1 else public)
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    forget_cached_keys()
+    return key
+
+
+def get_account(account_id: int) -> Account:
+    """Raises ``Account.DoesNotExist``."""
+    return Account.objects.get(pk=account_id)
 
 
 def issue_key(key: ApiKey) -> str:

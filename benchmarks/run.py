@@ -41,6 +41,8 @@ SCENARIOS: dict[str, Callable[[Site, str, Effort], Iterator[Figure]]] = {
 }
 FULL = Effort(repetitions=3, scale=1.0)
 QUICK = Effort(repetitions=1, scale=0.1)
+LONGEST_REASON = 900
+"""Characters of a failure that the report repeats: the end, where an exception's own text is."""
 
 
 def main() -> int:
@@ -80,7 +82,8 @@ def _measure(report: Report, site: Site, scenario: str, database: str, effort: E
             report.figures.append(figure)
     except Exception as error:
         traceback.print_exc()
-        report.failures.append(f"{scenario} on {database} failed: {error}")
+        reason = " ".join(str(error).split())
+        report.failures.append(f"{scenario} on {database} failed: {reason[-LONGEST_REASON:]}")
     report.seconds.setdefault(scenario, {})[database] = round(time.monotonic() - began, 1)
 
 

@@ -1,7 +1,7 @@
 """The one log line of each request, and its measurement: written when the answer is sent.
 
-Neither body, key, query string nor path stands in it; the route says what was called, and the names in it what
-on. gunicorn calls ``Logger.access`` for every request that reached the application.
+Neither body, key, query string nor path stands in it; the route says what was called, and the names in it
+what on. gunicorn calls ``Logger.access`` for every request that reached the application.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from gunicorn.glogging import Logger as GunicornLogger
 
-from okmq_site import errors, logs
+from accounts.wrong_keys import client_address
+from okmq_site import logs
 
 NOTE = "okmq.note"
 """Where in the WSGI environ an answered request's ``Note`` is."""
@@ -28,6 +29,7 @@ measure: Callable[[str, str, int, float], None] | None = None
 NAMES = ("queue", "topic", "stream")
 """Parts of a path that are shown in the log."""
 NAME_SHOWN = 256
+ADDRESS_SHOWN = 64
 NO_ROUTE = "unmatched"
 
 Note = tuple[str, dict[str, Any]]
@@ -71,7 +73,7 @@ def _route(pattern: str) -> str:
 def record(
     method: str, status: int, seconds: float, told: Note, client: str, received: int | None, sent: int
 ) -> None:
-    """Measure and log one request. ``received`` and ``sent`` are bytes of body; ``received`` None: unknown."""
+    """Measure and log one request. ``received`` and ``sent`` are bytes of body, None when unknown."""
     route, known = told
     if measure is not None:
         measure(method, route, status, seconds)
@@ -120,7 +122,7 @@ class Logger(GunicornLogger):
             resp.status_code,
             request_time.total_seconds(),
             told,
-            environ.get("REMOTE_ADDR", ""),
+            client_address(environ)[:ADDRESS_SHOWN],
             received,
             resp.sent,
         )

@@ -122,6 +122,24 @@ TABLE: tuple[Setting, ...] = (
         "console to HTTPS, HSTS. The proxy must set `X-Forwarded-Proto`, and replace one the client sent.",
     ),
     Setting(
+        "OKMQ_TRUST_PROXY_HEADERS",
+        "bool",
+        False,
+        "Take a client's address from the last entry of `X-Forwarded-For` instead of its connection, for the "
+        "limit on wrong keys and for the log. Only behind a proxy that adds the address itself: clients can "
+        "write the header too.",
+    ),
+    Setting(
+        "OKMQ_WRONG_KEYS_PER_MINUTE",
+        "int",
+        5,
+        "Wrong API keys from one address that are answered 401 within a minute; the next one and what follows "
+        "for a minute get 429. A right key always passes. 0 turns it off.",
+        unit="keys",
+        low=0,
+        high=100_000,
+    ),
+    Setting(
         "OKMQ_POLL_SECONDS",
         "int",
         20,
@@ -194,7 +212,7 @@ TABLE: tuple[Setting, ...] = (
         16,
         "Most connections one process opens to PostgreSQL.",
         unit="connections",
-        low=4,
+        low=8,
         high=500,
     ),
     Setting(

@@ -38,7 +38,8 @@ class Worker(ThreadWorker):
 
     def busy_threads(self) -> int:
         """Threads that have a connection in hand."""
-        return max(len(self.tpool._threads) - self.tpool._idle_semaphore._value, 0)
+        busy: int = len(self.tpool._threads) - self.tpool._idle_semaphore._value
+        return max(busy, 0)
 
     def _more_to_come(self, conn: Any) -> bool:
         """Whether the client's next request comes within a moment, and nobody else needs this thread."""

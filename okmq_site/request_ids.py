@@ -1,5 +1,5 @@
-"""Every request has an id: the client's own from ``X-Request-ID``, or one made here. It stands in each log line
-that the request causes and is echoed on every answer."""
+"""Every request has an id: the client's own from ``X-Request-ID``, or one made here. It stands in each log
+line that the request causes and is echoed on every answer."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ console = WSGIHandler()
 api = ApiHandler()
 
 
-def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     request_id = request_ids.take(environ)
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
@@ -81,19 +81,18 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     return api(environ, start)
 
 
-def _counted(serve: WSGIApplication) -> WSGIApplication:
-    """``serve``, with the requests in flight counted."""
+def _counting() -> WSGIApplication:
+    """``_serve``, with the requests in flight counted."""
     from okmq_site.metrics.sampler import IN_FLIGHT
 
     def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         IN_FLIGHT.begin()
         try:
-            return serve(environ, start_response)
+            return _serve(environ, start_response)
         finally:
             IN_FLIGHT.end()
 
     return counted
 
 
-if settings.OKMQ_METRICS_ENABLED:
-    application = _counted(application)
+application = _counting() if settings.OKMQ_METRICS_ENABLED else _serve

@@ -24,8 +24,10 @@ def commit(account_id: int, stream: str, offset: int) -> None:
     """``offset`` is the last one the consumer has finished: consuming goes on after it. A smaller one than
     before rewinds. Messages up to it that were produced under ``auto_delete`` are removed, for good (okmq.md
     §7.4). Raises StreamNotFound, OffsetNotAssigned, Unavailable."""
+    # In the lane of queues' settlements, not of producers: a transaction with both would lock its streams in
+    # two rounds, the second out of order, and wait in a circle with another process's.
     # The offset is written last: whoever sees it committed sees all removals, also after a crash between.
-    while not LANES.of("stream").submit(Commit(account_id, stream, offset)):
+    while not LANES.of("settle").submit(Commit(account_id, stream, offset)):
         pass
 
 

@@ -34,6 +34,8 @@ def prepare_environment() -> None:
         os.environ["OKMQ_TEST_DIR"] = _new_folder("okmq-tests-")
     os.environ["OKMQ_DATA_DIR"] = os.environ["OKMQ_TEST_DIR"]
     os.environ["OKMQ_POLL_SECONDS"] = "5"
+    # All tests come from one address, and many have a wrong key.
+    os.environ["OKMQ_WRONG_KEYS_PER_MINUTE"] = "0"
     os.environ.pop("DATABASE_URL", None)
     if POSTGRESQL:
         if not os.environ.get("TEST_DATABASE_URL"):

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,13 +136,17 @@ class Server:
         if self._process is not None:
             self.kill9()
 
-    def create_key(self, email: str | None = None) -> tuple[ServerAccount, str]:
-        """A key of the account ``email`` (default: of a fresh account), made beside the server."""
+    def create_key(
+        self, email: str | None = None, *, scopes: Sequence[str] = (), **quotas: int
+    ) -> tuple[ServerAccount, str]:
+        """A key of the account ``email`` (default: of a fresh account), made beside the server; with these
+        scopes (default: all), and quotas of the account such as ``max_messages=10``."""
         if self._keys is None or self._keys.poll() is not None:
             self._keys = self.run_python("-m", "tests.keymaker")
         assert self._keys.stdin is not None
         assert self._keys.stdout is not None
-        self._keys.stdin.write((email or f"{uuid.uuid4().hex}@example.com") + "\n")
+        wanted = {"email": email or f"{uuid.uuid4().hex}@example.com", "scopes": scopes, "quotas": quotas}
+        self._keys.stdin.write(json.dumps(wanted) + "\n")
         self._keys.stdin.flush()
         made: dict[str, Any] = json.loads(self._keys.stdout.readline())
         return ServerAccount(made["id"], made["email"]), made["key"]
@@ -233,4 +238,5 @@ class ServerFactory:
             "OKMQ_DATA_DIR": str(folder / "data"),
             "SECRET_KEY": "the tests' servers share this key, which is long enough for anybody",
             "OKMQ_POLL_SECONDS": "5",
+            "OKMQ_WRONG_KEYS_PER_MINUTE": "0",
         }

@@ -1,7 +1,7 @@
 """The same figures under the names Forq gives them (Forq contract, section 9): nothing is counted twice.
 
-Forq has no accounts: queues of one name are added up. As there, a series appears on first use, and an empty queue
-has no depth.
+Forq has no accounts: queues of one name are added up. As there, a series appears on first use, and an empty
+queue has no depth.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What web processes count and time themselves. Imported only when metrics are on: prometheus-client decides at
-its import whether several processes add up.
+"""What web processes count and time themselves. Imported only when metrics are on: prometheus-client decides
+at its import whether several processes add up.
 
 Names and labels are an interface: dashboards and alerts hang on them (docs/operations.md).
 """
@@ -148,7 +148,7 @@ def queue_type(name: str) -> str:
 def observe_many(histogram: Histogram, bounds: Sequence[float], values: Sequence[float]) -> None:
     """What ``observe`` does for each value, with one change for each bucket: a batch of a hundred messages
     would otherwise pay for two hundred. Reaches into the library, which offers no such call."""
-    buckets = histogram._buckets  # type: ignore[attr-defined]
+    buckets = histogram._buckets
     for bucket, count in Tally(bisect_left(bounds, value) for value in values).items():
         buckets[bucket].inc(count)
-    histogram._sum.inc(sum(max(value, 0.0) for value in values))  # type: ignore[attr-defined]
+    histogram._sum.inc(sum(max(value, 0.0) for value in values))

@@ -34,4 +34,4 @@ def _of_processes() -> Iterator[Metric]:
     if folder is None:
         yield from instruments.REGISTRY.collect()
     else:
-        yield from MultiProcessCollector(None, str(folder)).collect()
+        yield from MultiProcessCollector(None, str(folder)).collect()  # type: ignore[no-untyped-call]

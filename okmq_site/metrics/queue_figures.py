@@ -1,8 +1,8 @@
 """Figures of each queue, read from the database when somebody asks for the metrics.
 
 Reading is cheap with any number of ready or stored messages, but takes its time with very many queues or
-scheduled messages. So what was read is used again until ten times as long as reading took has passed: however often
-somebody asks, and however many do, at most a tenth of one connection is spent on it.
+scheduled messages. So what was read is used again until ten times as long as reading took has passed: however
+often somebody asks, and however many do, at most a tenth of one connection is spent on it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Levels: what a web process has in hand at the moment. Looked at once a second, so that no request pays for it,
-and once more in the process that is asked for the metrics."""
+"""Levels: what a web process has in hand at the moment. Looked at once a second, so that no request pays for
+it, and once more in the process that is asked for the metrics."""
 
 from __future__ import annotations
 

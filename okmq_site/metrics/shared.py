@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from okmq_site import env
@@ -54,11 +55,11 @@ def process_ended(pid: int) -> None:
     if _folder is not None:
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(pid, str(_folder))
+        mark_process_dead(pid, str(_folder))  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
-def _locked(parent: Path) -> contextlib.AbstractContextManager[None]:  # type: ignore[misc]
+def _locked(parent: Path) -> Iterator[None]:
     with (parent / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

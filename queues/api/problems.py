@@ -81,7 +81,7 @@ def problem_of(exc: Exception) -> Problem | None:
         return None
     problem = Problem(*told, cause=exc)
     if problem.status in RETRY_LATER:
-        problem.headers["Retry-After"] = RETRY_LATER[problem.status]
+        problem.headers["Retry-After"] = str(getattr(exc, "wait", None) or RETRY_LATER[problem.status])
     return problem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.authentication import ApiKeyAuthentication
+from accounts.authentication import ApiKeyAuthentication, MissingScope
 from accounts.services import AuthenticatedKey
 from queues.api.body import discard_body, read_body
 from queues.api.client import hung_up
@@ -79,6 +79,8 @@ class DialectViewSet(ViewSet):
 
     document: ClassVar[Document]
     """What its OpenAPI document says beyond its views and types."""
+    action_scopes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The scopes that open each action, one of them being enough (docs/accounts.md)."""
     key: AuthenticatedKey
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -98,8 +100,15 @@ class DialectViewSet(ViewSet):
             if found := authenticator.authenticate(request):
                 request.user, request.auth = found
                 self.key = found[1]
+                if self.action:
+                    self.require(*self.action_scopes[self.action])
                 return
         raise NotAuthenticated("An API key is required.")
+
+    def require(self, *scopes: str) -> None:
+        """Raises ``MissingScope`` unless the caller's key has one of the scopes."""
+        if self.key.scopes.isdisjoint(scopes):
+            raise MissingScope(scopes, self.key)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         problem = problem_of(exc)

@@ -4,6 +4,7 @@ Dialects call the functions below and translate. They may be called from any thr
 inside a database transaction of the caller's, and raise ``queues.broker.errors``.
 
     create_queue(account_id, name, *, settings, topics=(), kind="worker") -> QueueInfo   QueueExists
+                                                                                         QuotaExceeded
     get_queue(account_id, name) -> QueueInfo                                             QueueNotFound
     list_queues(account_id) -> list[QueueInfo]                     in order of creation
     update_queue(account_id, name, *, settings=None, topics=None) -> QueueInfo           QueueNotFound
@@ -11,10 +12,10 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     delete_queue(account_id, name) -> None                                               QueueNotFound
     pause_queue / resume_queue(account_id, name) -> QueueInfo                            QueueNotFound
 
-    publish(account_id, queue, messages) -> list[Published]                              QueueNotFound
-    publish_topic(account_id, topic, messages) -> None                                   TopicNotFound
+    publish(account_id, queue, messages) -> list[Published]               QueueNotFound, QuotaExceeded
+    publish_topic(account_id, topic, messages) -> None                    TopicNotFound, QuotaExceeded
     receive(account_id, queue, *, limit=1, tag="", wait_seconds=0, auto_ack=False,
-            lease_seconds=None, consumer="", gone=None) -> list[Received]                QueueNotFound
+            lease_seconds=None, consumer="", gone=None) -> list[Received]  QueueNotFound, QuotaExceeded
         gone: called before a parked receiver claims; True = its client hung up, hand out nothing
     settle(account_id, queue, settlements) -> list[Outcome]                              QueueNotFound
 
@@ -24,10 +25,13 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
     replay(account_id, queue, *, ids=None, tag="") -> int       dead -> pending          QueueNotFound
 
+    account_usage(account_id) -> Usage      what the account holds in queues and streams
+
 Any of them may raise Unavailable.
 """
 
 from queues.broker import neighbours  # noqa: F401  (tells and hears other processes)
+from queues.broker.account import Usage, account_usage
 from queues.broker.browse import get_message, peek, stats
 from queues.broker.bulk import delete_messages, replay
 from queues.broker.errors import (
@@ -62,6 +66,8 @@ __all__ = [
     "ShuttingDown",
     "TopicNotFound",
     "Unavailable",
+    "Usage",
+    "account_usage",
     "create_queue",
     "delete_messages",
     "delete_queue",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def get_message(account_id: int, queue: str, public_id: str) -> MessageView:
     """One message by its id. Raises QueueNotFound, MessageNotFound, Unavailable."""
-    with queues.reading() as db:
+    with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
         rows: list[Row] = []
         if names.storable(public_id):
@@ -36,7 +36,7 @@ def peek(
 ) -> list[MessageView]:
     """Up to ``limit`` messages in order of arrival, after skipping ``skip``, without any side effect.
     Raises QueueNotFound, Unavailable."""
-    with queues.reading() as db:
+    with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
         if not names.storable(tag):
             return []
@@ -48,7 +48,7 @@ def peek(
 
 def stats(account_id: int, queue: str, *, tag: str = "") -> QueueStats:
     """How many messages are in each state now. Raises QueueNotFound, Unavailable."""
-    with queues.reading() as db:
+    with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
         if not names.storable(tag):
             return QueueStats()

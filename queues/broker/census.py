@@ -1,7 +1,9 @@
-"""Figures of all queues at once, for monitoring. Looks without touching."""
+"""Figures of all queues at once, for monitoring. Looks without touching, and holds nobody up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,13 +14,27 @@ from queues.broker.db import ERRORS, Connection, Statement, unavailable
 if TYPE_CHECKING:
     from queues.broker.db import Row
 
+BEGIN, COMMIT = Statement("BEGIN"), Statement("COMMIT")
+"""SQLite: without IMMEDIATE, so that the writer goes on."""
+
+ONE_SNAPSHOT = Statement("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+ONLY_BY_INDEX = Statement(
+    """
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+        set_config('jit', 'off', true)
+    """
+)
+"""PostgreSQL: as for the engine's own statements (``db.Connection``), but for this transaction alone."""
+
 QUEUES = Statement(
     """
-    SELECT id, account_id, name, (SELECT count(*) FROM queues_queue WHERE deleted_at IS NULL)
-    FROM queues_queue WHERE deleted_at IS NULL ORDER BY id LIMIT :limit
+    SELECT id, account_id, name FROM queues_queue WHERE deleted_at IS NULL ORDER BY id LIMIT :limit
     """
 )
 """The oldest first: which queues are shown does not change when others come."""
+
+COUNT = Statement("SELECT count(*) FROM queues_queue WHERE deleted_at IS NULL")
 
 TOTALS = Statement(
     """
@@ -92,26 +108,43 @@ class Census(msgspec.Struct, frozen=True):
 
 
 def take(limit: int) -> Census:
-    """The figures of up to ``limit`` queues of all accounts, in four statements. Under traffic they are not of
-    one instant: counts may be off by what happened meanwhile. Raises Unavailable."""
-    db = Connection(tuned=True)
+    """The figures of up to ``limit`` queues of all accounts, all of one instant. Raises Unavailable."""
+    db = Connection()
     try:
         db.open()
-        queues = db.rows(QUEUES, limit=limit)
-        ids, now = [row[0] for row in queues], clock.now()
-        totals = _by_queue(db.rows(TOTALS, ids=ids))
-        others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=now))
-        ready_since = dict(db.rows(FIRST_IN_LINE, ids=ids))
+        with _snapshot(db):
+            return _take(db, limit)
     except ERRORS as error:
         raise unavailable(error) or error from error
     finally:
-        # Tuned connections are not for others; one that was in use here is closed.
         db.discard()
+
+
+@contextmanager
+def _snapshot(db: Connection) -> Iterator[None]:
+    if db.postgresql:
+        with db.transaction():
+            db.run(ONE_SNAPSHOT)
+            db.run(ONLY_BY_INDEX)
+            yield
+    else:
+        db.run(BEGIN)
+        yield
+        db.run(COMMIT)
+
+
+def _take(db: Connection, limit: int) -> Census:
+    count: int = db.rows(COUNT)[0][0]
+    queues = db.rows(QUEUES, limit=limit)
+    ids, now = [row[0] for row in queues], clock.now()
+    totals = _by_queue(db.rows(TOTALS, ids=ids))
+    others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=now))
+    ready_since: dict[int, int] = {row[0]: row[1] for row in db.rows(FIRST_IN_LINE, ids=ids)}
     figures = [
         _figures(account_id, name, totals.get(id_, ()), others.get(id_, ()), ready_since.get(id_), now)
-        for id_, account_id, name, _ in queues
+        for id_, account_id, name in queues
     ]
-    return Census(figures, int(queues[0][3]) if queues else 0)
+    return Census(figures, count)
 
 
 def _by_queue(rows: list[Row]) -> dict[int, Row]:
@@ -121,10 +154,11 @@ def _by_queue(rows: list[Row]) -> dict[int, Row]:
 def _figures(
     account_id: int, name: str, totals: Row, others: Row, ready_since: int | None, now: int
 ) -> QueueFigures:
-    messages, acked, dead, *sums = totals or (0,) * 9
+    messages, acked, dead, published, received, acks, nacks, died, expired = totals or (0,) * 9
     scheduled, leased, exhausted = others or (0, 0, 0)
     pending = messages - acked - dead - scheduled - leased - exhausted
     waited = 0.0 if ready_since is None else max(now - ready_since, 0) / clock.SECOND
     return QueueFigures(
-        account_id, name, max(pending, 0), leased, scheduled, dead + exhausted, acked, *sums, waited
-    )
+        account_id, name, max(pending, 0), leased, scheduled, dead + exhausted, acked,
+        published, received, acks, nacks, died, expired, waited,
+    )  # fmt: skip

@@ -1,10 +1,10 @@
 """How many consume calls an account may have open at once: max_concurrency (okmq.md §8.4).
 
 Each process counts its own calls in memory. Alone it needs no more. Where several processes serve one
-database, an account whose quota they could reach together is shared out: a process must have *reserved* a call
-in the database (``ConsumeCalls``) before it opens one, and keeps the reservation for a moment, so that busy
-consumers do not write for each call. What nobody used for ``TIDY_SECONDS`` is given back; a refused process
-waits a little longer than that and asks once more.
+database, an account whose quota they could reach together is shared out: a process must have *reserved* a
+call in the database (``ConsumeCalls``) before it opens one, and keeps the reservation for a moment, so that
+busy consumers do not write for each call. What nobody used for ``TIDY_SECONDS`` is given back; a refused
+process waits a little longer than that and asks once more.
 
 Reservations end by themselves after ``HELD_SECONDS`` unless renewed: a killed process takes none with it.
 """

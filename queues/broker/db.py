@@ -4,8 +4,8 @@ A ``Statement`` is SQL with ``:name`` parameters and three words of our own:
 
     {in:name}      ``name`` is one of a list        PostgreSQL: = ANY(array)   SQLite: IN (json_each)
     {each:name}    a list of texts as rows (value)  PostgreSQL: unnest         SQLite: json_each
-    {lock}         FOR UPDATE                       nothing on SQLite, where a transaction is the only writer
-    {skip_locked}  FOR UPDATE SKIP LOCKED           likewise
+    {lock}         FOR NO KEY UPDATE                nothing on SQLite, where a transaction is the only writer
+    {skip_locked}  FOR NO KEY UPDATE SKIP LOCKED    likewise
 
 ``Insert``, ``Update`` and ``Delete`` move many rows in one call: arrays through unnest() on PostgreSQL,
 executemany on SQLite. Both are several times faster than a statement a row, and faster than the ORM.
@@ -106,6 +106,24 @@ class Delete(_Bulk):
         self.postgresql = f"DELETE FROM {table} USING {_unnest(keys)} WHERE {_match(table, keys)}"
 
 
+def _plans(*, local: bool) -> str:
+    """PostgreSQL settings for the session or (``local``) the transaction. Plans must not rest on statistics:
+    the hot table is empty one minute and full the next, and every statement here has an index made for it.
+    One plan for all parameters saves planning, and sees what migration 0002 says of the columns."""
+    settings = {
+        "enable_seqscan": "off",
+        "enable_bitmapscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "enable_memoize": "off",
+        "max_parallel_workers_per_gather": "0",
+        "plan_cache_mode": "force_generic_plan",
+        "jit": "off",
+    }
+    calls = (f"set_config('{name}', '{value}', {local})" for name, value in settings.items())
+    return f"SELECT {', '.join(calls)}"
+
+
 class Connection:
     """The calling thread's connection, spoken to through the driver itself: Django's cursor wrappers cost
     more than SQLite needs to answer. ``tuned``: kept by one thread and set up for the engine's statements.
@@ -116,15 +134,16 @@ class Connection:
         self.tuned = tuned
         self.django = connections[DEFAULT_DB_ALIAS]
         self.postgresql = self.django.vendor == "postgresql"
-        self.committing = False
+        self.committing = self.opened = False
         self._raw: Any = None
         self._sqlite_cursor: Any = None
 
     def open(self) -> None:
         """Connect if need be. To be called before a transaction or a look, not before every statement:
         Django's check costs as much as a small query."""
-        self.committing = False
+        self.committing = self.opened = False
         self.django.ensure_connection()
+        self.opened = True
         raw = self.django.connection
         if raw is not self._raw:
             if not self.postgresql:
@@ -134,33 +153,34 @@ class Connection:
             self._raw = raw
 
     def _prepare(self, cursor: Any) -> None:
-        """Plans must not depend on statistics: the hot table is empty one minute and full the next, and
-        every statement here has an index made for it. One plan for all parameters saves planning."""
-        cursor.execute(
-            "SELECT set_config('enable_seqscan', 'off', false),"
-            " set_config('enable_bitmapscan', 'off', false),"
-            " set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),"
-            " set_config('enable_memoize', 'off', false),"
-            " set_config('max_parallel_workers_per_gather', '0', false),"
-            " set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)"
-        )
+        cursor.execute(_plans(local=False))
         before = time.time_ns() // 1000
         cursor.execute(clock.DATABASE_TIME)
         middle = (before + time.time_ns() // 1000) // 2
         clock.set_from_database(middle, cursor.fetchone()[0])
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> contextlib.AbstractContextManager[None]:
         """A transaction without Django's bookkeeping, which costs more than BEGIN and COMMIT do. No ORM
         inside: it would not know.
 
         PostgreSQL is spoken to in pipeline mode: a statement whose rows nobody asks for is sent along with
         the next one, so that a transaction takes three or four round trips instead of ten.
         """
+        return self._between("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
+
+    def snapshot(self) -> contextlib.AbstractContextManager[None]:
+        """Looks that all see the same instant; likewise without the ORM."""
+        if self.postgresql:
+            return self._between("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _plans(local=True))
+        return self._between("BEGIN")
+
+    @contextlib.contextmanager
+    def _between(self, *opening: str) -> Iterator[None]:
         pipeline = self._raw.pipeline() if self.postgresql else contextlib.nullcontext()
         try:
             with pipeline:
-                self._cursor().execute("BEGIN" if self.postgresql else "BEGIN IMMEDIATE")
+                for statement in opening:
+                    self._cursor().execute(statement)
                 yield
                 self._cursor().execute("COMMIT")
         except BaseException:

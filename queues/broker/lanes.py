@@ -62,11 +62,13 @@ class Failure:
     """A transaction the database did not take. ``may_retry``: it was certainly rolled back. Only a connection
     lost while committing leaves that open."""
 
-    def __init__(self, error: BaseException, *, committing: bool) -> None:
+    def __init__(self, error: BaseException, db: Connection) -> None:
         self.error = error
         self.conflict = isinstance(error, CONFLICTS)
         self.unavailable = None if self.conflict else unavailable(error)
-        self.may_retry = not (committing and self.unavailable)
+        self.may_retry = not (db.committing and self.unavailable)
+        # Not so when none could be had: another try would only wait as long once more.
+        self.lost_connection = bool(self.unavailable) and db.opened and db.postgresql
 
     def tell(self) -> None:
         """Let those know who watch over the database."""
@@ -166,6 +168,11 @@ class Lane:
             batch, self._pending = self._pending, []
             return batch
 
+    def _take_all(self) -> list[Operation]:
+        with self._gathered:
+            gathered, self._pending = self._pending, []
+        return gathered
+
     def _work(self) -> None:
         db = Connection(tuned=True)
         shard = random.randrange(32_000) if db.postgresql else 0
@@ -181,14 +188,17 @@ class Lane:
         db.discard()
 
     def _commit_all(self, db: Connection, shard: int, batch: list[Operation]) -> None:
-        """One transaction for the batch. If the connection was gone, once more on a new one; if the
+        """One transaction for the batch. If its connection was lost, once more on a new one; if the
         database refuses the work itself, a transaction for each operation, so that only the one at fault
         fails. Only what was certainly rolled back is tried again."""
         failure = self._commit(db, shard, batch)
-        if failure is not None and failure.may_retry and failure.unavailable and db.postgresql:
+        if failure is not None and failure.may_retry and failure.lost_connection:
             failure = self._commit(db, shard, batch)
         if failure is None:
             return
+        if failure.unavailable:
+            # Who gathered meanwhile has waited as long, and would wait as long again for the same answer.
+            batch += self._take_all()
         alone = len(batch) == 1 and not failure.conflict
         if failure.unavailable or alone or not failure.may_retry:
             for operation in batch:
@@ -222,7 +232,7 @@ class Lane:
                 write_counts(tx)
                 db.committing = True
         except Exception as error:  # also what no database raised: a text or a number it cannot hold
-            failure = Failure(error, committing=db.committing)
+            failure = Failure(error, db)
             if failure.unavailable:
                 db.discard()
             failure.tell()

@@ -10,6 +10,7 @@ to time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -38,7 +39,7 @@ _TOKEN = secrets.token_hex(4)
 
 
 def origin() -> str:
-    """Who is speaking. Asked for each time: this module may have been imported before the processes forked."""
+    """Who is speaking. Asked for each time: this module may have been imported before the fork."""
     return f"{_TOKEN}{os.getpid()}"
 
 
@@ -114,7 +115,8 @@ class Listener(threading.Thread):
             look_again()
             while not HUB.closing:
                 for notification in connection.notifies(timeout=FALLBACK_SECONDS):
-                    hear(notification.payload)
+                    with contextlib.suppress(ValueError):  # not one of ours, on our channel
+                        hear(notification.payload)
                 look_again()
                 before = time.time_ns() // 1000
                 row = connection.execute(clock.DATABASE_TIME).fetchone()

@@ -45,6 +45,13 @@ def reading() -> Iterator[Connection]:
             db.discard()
 
 
+@contextmanager
+def looking() -> Iterator[Connection]:
+    """The same for several looks that are to see one instant, without the ORM."""
+    with reading() as db, db.snapshot():
+        yield db
+
+
 def create_queue(
     account_id: int, name: str, *, settings: QueueSettings, topics: Sequence[str] = (), kind: str = "worker"
 ) -> QueueInfo:

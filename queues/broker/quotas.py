@@ -173,7 +173,7 @@ class Channel(NamedTuple):
     """How to find one sort of channel: the names of an account's, in order of creation, and how many."""
 
     names: Statement
-    count: Statement
+    number: Statement
 
 
 CHANNELS: dict[str, Channel] = {
@@ -188,7 +188,7 @@ def lock_channels(tx: Transaction, account_id: int) -> Callable[[], None]:
     rows = tx.db.rows(account_sql.LOCK_ACCOUNT, account=account_id)
 
     def check() -> None:
-        count = sum(tx.db.rows(channel.count, account=account_id)[0][0] for channel in CHANNELS.values())
+        count = sum(tx.db.rows(channel.number, account=account_id)[0][0] for channel in CHANNELS.values())
         if rows and count >= rows[0][0]:
             raise QuotaExceeded("max_channels")
 

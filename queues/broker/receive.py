@@ -68,11 +68,7 @@ def _look_until(
         if look.next_due is not None:
             HUB.due(look.queue_id, look.next_due)
         if look.messages:
-            if observe.watcher is not None:
-                observe.watcher.handed_out(look.messages, clock.now())
-            if len(look.messages) == limit:
-                # There may be more, and others waiting for them.
-                HUB.signal(look.queue_id)
+            _hand_over(look, limit)
             return look.messages
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -89,6 +85,14 @@ def _look_until(
                 # For a message, it may be, if only in the last moment: let the next one look.
                 HUB.signal(look.queue_id)
             return []
+
+
+def _hand_over(look: Look, limit: int) -> None:
+    if observe.watcher is not None:
+        observe.watcher.handed_out(look.messages, clock.now())
+    if len(look.messages) == limit:
+        # There may be more, and others waiting for them.
+        HUB.signal(look.queue_id)
 
 
 @dataclass(slots=True)
@@ -216,7 +220,7 @@ class _Claim:
         # Rises even if a clock was set back. (sql.LEASE says the same.)
         new_receipt = max(now, old_receipt + 1)
         if receiver.auto_ack or settings.auto_ack:
-            if settings.auto_delete or receiver.auto_ack:
+            if settings.auto_delete:
                 self.removed.append(offset)
                 self.removed_bytes += size
             else:

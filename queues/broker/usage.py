@@ -1,13 +1,11 @@
-"""What accounts use: the running totals, written with what they count, and the figures for those who ask."""
+"""What accounts use: running totals, written in the transactions they count."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from queues.broker import account_sql, sql
-from queues.broker.quotas import CHANNELS
 
 if TYPE_CHECKING:
     from queues.broker.db import Connection
@@ -17,28 +15,6 @@ MAX_KNOWN_OWNERS = 100_000
 MAX_SHARDS = 64
 
 _owners: dict[int, int] = {}
-
-
-@dataclass(slots=True, frozen=True)
-class Usage:
-    """What an account holds in its queues and streams, in every state. ``peak_bytes``: the most it ever held
-    (okmq.md §8). ``channels``: names in order of creation, by sort (``queues``, ``streams``)."""
-
-    messages: int
-    bytes: int
-    peak_bytes: int
-    channels: dict[str, list[str]]
-
-
-def get_usage(db: Connection, account_id: int) -> Usage:
-    """The account's figures as of now."""
-    messages, size, peak = db.rows(account_sql.USAGE, account=account_id)[0]
-    names = {
-        sort: [row[0] for row in db.rows(channel.names, account=account_id)]
-        for sort, channel in CHANNELS.items()
-    }
-    # Two transactions that stored in the same instant did not see each other: the peak may lag behind them.
-    return Usage(messages, size, max(peak, size), names)
 
 
 def write_counts(tx: Transaction) -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queues.api.okmq import schemas
+from queues.api.okmq.fields import MAX_BODY_BYTES
 from queues.api.problems import BadRequest, TooLarge
 from queues.broker.types import Ack, Encoding, Nack, NewMessage, Received
 
-LIMIT = schemas.MAX_BODY_BYTES
+LIMIT = MAX_BODY_BYTES
 
 
 def enqueue(body: str, **other: Any) -> NewMessage:

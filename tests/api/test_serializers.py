@@ -8,6 +8,7 @@ from rest_framework.serializers import ValidationError
 from queues.api.okmq.serializers import (
     DEFAULT_SETTINGS,
     CreateQueueSerializer,
+    Queue,
     UpdateQueueSerializer,
     changed_settings,
     queue_json,
@@ -33,7 +34,7 @@ def refusal(fields: Any) -> str:
     return detail_text(refused.value.detail)
 
 
-def shown(settings: QueueSettings, **other: Any) -> dict[str, Any]:
+def shown(settings: QueueSettings, **other: Any) -> Queue:
     return queue_json(QueueInfo(1, "q", "worker", 0, None, 0, settings, **{"topics": (), **other}))
 
 

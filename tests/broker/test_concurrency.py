@@ -148,7 +148,7 @@ class Installation:
 
 
 def test_two_server_processes_wake_each_others_parked_receivers(make_server: ServerFactory) -> None:
-    """From the publisher's 2xx to the receiver's answer in the other process: printed, the best below 100 ms."""
+    """From the publisher's 2xx to the receiver's answer in the other process: printed; best below 100 ms."""
     site = Installation(make_server)
     queue = f"/queues/{uuid4().hex}"
     site.call(site.one, "POST", "/queues", {"name": queue.removeprefix("/queues/"), "auto_ack": True})

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Account
 from queues import broker
-from queues.broker import clock
+from queues.broker import clock, queues
 from queues.broker.errors import BrokerError, QueueExists, QueueNotFound, TopicNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import purge_deleted
@@ -142,9 +142,12 @@ def test_a_deleted_queue_is_gone_and_its_name_free_at_once(new_queue: NewQueue, 
     assert_consistent(again)
 
 
-def test_a_deleted_queues_rows_go_in_chunks_to_the_last(new_queue: NewQueue) -> None:
+def test_a_large_deleted_queues_rows_go_in_chunks_to_the_last(
+    new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "PURGED_AT_ONCE", 5)
     queue, other = new_queue("q"), new_queue()
-    queue.publish(*(str(n) for n in range(25)))
+    queue.publish(*(str(n) for n in range(30)))
     other.publish("m")
     queue.take(5)
     queue.ack("0", "1")

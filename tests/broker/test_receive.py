@@ -146,12 +146,15 @@ def test_auto_ack_acknowledges_on_delivery(new_queue: NewQueue, auto_delete: boo
     assert_consistent(queue)
 
 
-def test_a_receiver_may_ask_for_auto_ack_and_then_nothing_is_kept(q: Handle) -> None:
-    q.publish("m")
-    (got,) = q.receive(auto_ack=True)
+@pytest.mark.parametrize("auto_delete", [False, True])
+def test_a_receiver_may_ask_for_auto_ack(new_queue: NewQueue, auto_delete: bool) -> None:
+    queue = new_queue(auto_delete=auto_delete)
+    queue.publish("m")
+    (got,) = queue.receive(auto_ack=True)
     assert got.lease_until is None
-    assert q.ids() == []
-    assert_consistent(q)
+    assert queue.ids() == ([] if auto_delete else ["m"])
+    assert queue.receive() == []
+    assert_consistent(queue)
 
 
 def test_a_receiver_may_ask_for_a_lease_of_its_own(new_queue: NewQueue) -> None:

@@ -1,7 +1,8 @@
 """The server under test comes from tests/conftest.py; here are its clients, and queues with fresh names."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from tests.server import Server
 from .client import Client, Queue
 from .stream import Stream
 
+NewClient = Callable[..., Client]
 NewQueue = Callable[..., Queue]
 NewStream = Callable[..., Stream]
 
@@ -26,6 +28,20 @@ def mq(server: Server) -> Iterator[Client]:
     """The owner: the key of a fresh account."""
     with closing(Client(server.url, server.create_key()[1])) as client:
         yield client
+
+
+@pytest.fixture
+def client_of(server: Server) -> Iterator[NewClient]:
+    """Makes clients: ``client_of(scopes=["read"], max_messages=10)``, by default of a fresh account."""
+    with ExitStack() as made:
+
+        def make(email: str | None = None, on: Server = server, **wanted: Any) -> Client:
+            account, key = on.create_key(email, **wanted)
+            client = made.enter_context(closing(Client(on.url, key)))
+            client.email = account.email
+            return client
+
+        yield make
 
 
 @pytest.fixture

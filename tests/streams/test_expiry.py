@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from queues.broker import housekeeping
@@ -84,9 +86,9 @@ def test_a_sweep_that_was_overtaken_counts_nothing_twice(
     stream.age(11)
     remove = expiry._remove
 
-    def late(tx: object, stream_id: int, offsets: list[int]) -> None:
-        remove(tx, stream_id, offsets)  # type: ignore[arg-type]
-        remove(tx, stream_id, offsets)  # type: ignore[arg-type]
+    def late(*given: Any) -> None:
+        remove(*given)
+        remove(*given)
 
     monkeypatch.setattr(expiry, "_remove", late)
     sweep()

@@ -20,6 +20,7 @@ from streams import sql
 from streams.produce import Produce
 from tests.broker.at_once import eventually, in_background, parked
 
+from .conftest import NewStream
 from .handle import Handle, entry
 
 LONG = 30.0
@@ -35,6 +36,16 @@ PRODUCING = SETTINGS + (
     "make = lambda at: [NewEntry('b', 1, public_id='{who}-%d-%d' % (at, n)) for n in range({size})];"
     "list(pool.map(lambda at: log.produce({account}, {stream!r}, make(at)), range({batches})));"
     "import time; time.sleep(0.2)"  # its notifier is a daemon thread
+)
+
+COMMITTING = SETTINGS + (
+    "from concurrent.futures import ThreadPoolExecutor;"
+    "from streams import log; from streams.types import NewEntry;"
+    "pool = ThreadPoolExecutor(8);"
+    "produce = lambda name, at: log.produce({account}, name, [NewEntry('b', 1, public_id='{who}-%d' % at)]);"
+    "turn = lambda n: log.commit({account}, names[n % 4], produce(names[n % 4], n)[0].offset);"
+    "names = {names!r};"
+    "list(pool.map(turn, range(480)))"
 )
 
 
@@ -126,6 +137,35 @@ def test_equal_ids_from_two_processes_are_stored_once(s: Handle) -> None:
     assert s.offsets() == list(range(1, 201))
     assert len(set(s.ids())) == 200
     s.assert_counted()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, which waits for nobody")
+def test_producers_and_consumers_of_several_streams_never_deadlock(new_stream: NewStream) -> None:
+    """A deadlock would not show: its victim is tried again, a second later."""
+    streams = [new_stream() for _ in range(4)]
+    before = _deadlocks()
+    processes = [
+        subprocess.Popen([sys.executable, "-c", COMMITTING.format(
+            database=connection.settings_dict["NAME"], account=streams[0].account_id, who=who,
+            names=[stream.name for stream in streams],
+        )])
+        for who in ("one", "two")
+    ]  # fmt: skip
+    for process in processes:
+        ended(process)
+    assert _deadlocks() == before
+    for stream in streams:
+        assert stream.offsets() == list(range(1, 241))
+        stream.assert_counted()
+
+
+def _deadlocks() -> int:
+    with connection.cursor() as cursor:
+        # Sessions report them when they end, or once a second.
+        cursor.execute("SELECT pg_sleep(1.2), pg_stat_clear_snapshot()")
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        found: int = cursor.fetchone()[0]
+        return found
 
 
 def test_those_who_are_parked_here_hear_of_a_message_elsewhere(s: Handle) -> None:

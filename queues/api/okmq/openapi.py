@@ -40,6 +40,7 @@ DOCUMENT = Document(
     },
     errors={
         401: "The key is missing or not valid.",
+        403: "The key lacks the scope that the call needs.",
         429: "Too many wrong keys, or too many receives at once; `Retry-After` says when to come back.",
         500: "Internal server error.",
         503: "The database is not available; `Retry-After` says when to come back.",

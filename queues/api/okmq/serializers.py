@@ -106,6 +106,8 @@ class ExactSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class RetryStrategySerializer(ExactSerializer):
+    """When a message that was given back is delivered again."""
+
     type = Strategy(STRATEGIES, help_text="`none` retries at once; the attempts are limited all the same.")
     base_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds to the first retry; else 5.")
     max_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds that no delay exceeds.")

@@ -12,6 +12,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.http import HttpResponse
 
+from accounts.models import CONSUME, MANAGE, PUBLISH, READ
 from queues.api import query
 from queues.api.names import is_text
 from queues.api.negotiation import empty_response, json_response
@@ -43,6 +44,14 @@ class OkmqStreamViewSet(OkmqViewSet):
 
 
 class StreamViewSet(OkmqStreamViewSet):
+    action_scopes = {
+        "list": (READ,),
+        "retrieve": (READ,),
+        "create": (MANAGE,),
+        "partial_update": (MANAGE,),
+        "destroy": (MANAGE,),
+    }
+
     @openapi.list_streams
     def list(self, request: DialectRequest) -> HttpResponse:
         return json_response([schemas.stream_json(s) for s in log.list_streams(self.key.account_id)])
@@ -77,6 +86,13 @@ class StreamViewSet(OkmqStreamViewSet):
 
 
 class StreamMessageViewSet(OkmqStreamViewSet):
+    action_scopes = {
+        "consume": (CONSUME,),
+        "commit": (CONSUME,),
+        "produce": (PUBLISH,),
+        "delete_many": (MANAGE,),
+    }
+
     @openapi.consume
     def consume(self, request: DialectRequest, stream: str) -> HttpResponse:
         """What comes after the committed offset (sections 7.3, 5.3)."""

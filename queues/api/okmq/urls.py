@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import URLPattern, path, register_converter
 
 from queues.api.names import RestOfPath
+from queues.api.okmq.account import AccountViewSet
 from queues.api.okmq.streams import StreamMessageViewSet, StreamViewSet
 from queues.api.okmq.views import MessageViewSet, QueueViewSet, TopicViewSet
 
@@ -49,4 +50,5 @@ urlpatterns = [
         StreamViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     *_both("streams", StreamViewSet.as_view({"get": "list", "post": "create"})),
+    *_both("account", AccountViewSet.as_view({"get": "retrieve"})),
 ]

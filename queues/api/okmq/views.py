@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.conf import settings
 from django.http import HttpResponse
 
+from accounts.models import CONSUME, MANAGE, PUBLISH, READ
 from queues import broker
 from queues.api import query
 from queues.api.names import is_text
@@ -61,6 +62,15 @@ class OkmqViewSet(DialectViewSet):
 
 
 class QueueViewSet(OkmqViewSet):
+    action_scopes = {
+        "list": (READ,),
+        "retrieve": (READ,),
+        "stats": (READ,),
+        "create": (MANAGE,),
+        "partial_update": (MANAGE,),
+        "destroy": (MANAGE,),
+    }
+
     @openapi.list_queues
     def list(self, request: DialectRequest) -> HttpResponse:
         return json_response([queue_json(queue) for queue in broker.list_queues(self.key.account_id)])
@@ -114,11 +124,22 @@ class QueueViewSet(OkmqViewSet):
 
 
 class MessageViewSet(OkmqViewSet):
+    action_scopes = {
+        "receive": (CONSUME, READ),  # with peek READ, without CONSUME
+        "enqueue": (PUBLISH,),
+        "ack": (CONSUME,),
+        "retrieve": (READ,),
+        "reset_failed": (MANAGE,),
+        "destroy": (MANAGE,),
+        "delete_many": (MANAGE,),
+    }
+
     @openapi.receive
     def receive(self, request: DialectRequest, queue: str) -> HttpResponse:
         """Deliver, or with ``peek`` only show, messages (sections 5.2, 5.3, 5.7)."""
         name = self.named(request, queue)
         asked = self.after_lookup(name, lambda: read_window(request.query_string))
+        self.require(READ if asked.peek else CONSUME)
         if asked.peek:
             views = broker.peek(
                 self.key.account_id,
@@ -195,6 +216,8 @@ class MessageViewSet(OkmqViewSet):
 
 
 class TopicViewSet(OkmqViewSet):
+    action_scopes = {"publish": (PUBLISH,)}
+
     @openapi.publish
     def publish(self, request: DialectRequest, topic: str) -> HttpResponse:
         """An independent copy for every queue that subscribes to the topic (section 4.5)."""

@@ -1,0 +1,1 @@
+"""Clients for the OKMQ API, generated from its document."""

@@ -1,0 +1,237 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.error import Error
+from ...models.reset_failed_request import ResetFailedRequest
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    queue: str,
+    *,
+    body: ResetFailedRequest | Unset = UNSET,
+    tag: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    params: dict[str, Any] = {}
+
+    params["tag"] = tag
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/queues/{queue}/resetfailed".format(
+            queue=quote(str(queue), safe=""),
+        ),
+        "params": params,
+    }
+
+    if not isinstance(body, Unset):
+        _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Any | Error | None:
+    if response.status_code == 204:
+        response_204 = cast(Any, None)
+        return response_204
+
+    if response.status_code == 400:
+        response_400 = Error.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Error.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Error.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Error.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 429:
+        response_429 = Error.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = Error.from_dict(response.json())
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = Error.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Any | Error]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    queue: str,
+    *,
+    client: AuthenticatedClient,
+    body: ResetFailedRequest | Unset = UNSET,
+    tag: str | Unset = UNSET,
+) -> Response[Any | Error]:
+    """Have failed messages delivered again
+
+     All that failed, or those listed, or those with the tag; with both, those that meet both.
+
+    Args:
+        queue (str):
+        tag (str | Unset):
+        body (ResetFailedRequest | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Error]
+    """
+
+    kwargs = _get_kwargs(
+        queue=queue,
+        body=body,
+        tag=tag,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    queue: str,
+    *,
+    client: AuthenticatedClient,
+    body: ResetFailedRequest | Unset = UNSET,
+    tag: str | Unset = UNSET,
+) -> Any | Error | None:
+    """Have failed messages delivered again
+
+     All that failed, or those listed, or those with the tag; with both, those that meet both.
+
+    Args:
+        queue (str):
+        tag (str | Unset):
+        body (ResetFailedRequest | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Error
+    """
+
+    return sync_detailed(
+        queue=queue,
+        client=client,
+        body=body,
+        tag=tag,
+    ).parsed
+
+
+async def asyncio_detailed(
+    queue: str,
+    *,
+    client: AuthenticatedClient,
+    body: ResetFailedRequest | Unset = UNSET,
+    tag: str | Unset = UNSET,
+) -> Response[Any | Error]:
+    """Have failed messages delivered again
+
+     All that failed, or those listed, or those with the tag; with both, those that meet both.
+
+    Args:
+        queue (str):
+        tag (str | Unset):
+        body (ResetFailedRequest | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Error]
+    """
+
+    kwargs = _get_kwargs(
+        queue=queue,
+        body=body,
+        tag=tag,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    queue: str,
+    *,
+    client: AuthenticatedClient,
+    body: ResetFailedRequest | Unset = UNSET,
+    tag: str | Unset = UNSET,
+) -> Any | Error | None:
+    """Have failed messages delivered again
+
+     All that failed, or those listed, or those with the tag; with both, those that meet both.
+
+    Args:
+        queue (str):
+        tag (str | Unset):
+        body (ResetFailedRequest | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Error
+    """
+
+    return (
+        await asyncio_detailed(
+            queue=queue,
+            client=client,
+            body=body,
+            tag=tag,
+        )
+    ).parsed

@@ -1,0 +1,58 @@
+"""schemathesis calls a real server by its own document, as it should and as it should not, and finds nothing.
+
+Which checks and with what names: ``schemathesis.toml``. A failure prints a curl command that repeats it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from queues.api.okmq.openapi import DOCUMENT
+from queues.api.openapi.generate import generate
+from tests.server import ServerFactory
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SECONDS = 120.0
+# Its choices follow from the seed: a run that failed fails again.
+OPTIONS = ["--phases=coverage,fuzzing,stateful", "--max-examples=10", "--seed=1", "--continue-on-failure"]
+OPTIONS += ["--generation-database=none", "--no-color"]
+
+
+def furnish(client: httpx.Client) -> None:
+    """Make what the configuration's dictionaries name."""
+    names = {
+        kind: entry["values"] for kind, entry in tomllib.loads(CONFIG.read_text())["dictionaries"].items()
+    }
+    messages = [{"id": id, "body": {"n": 1}, "tag": "t"} for id in names["messages"]]
+    for queue in [*names["queues"], "doomed"]:
+        settings = {"name": queue, "topics": names["topics"], "max_delivery_attempts": 100}
+        assert client.post("/queues", json=settings).status_code == 201
+        assert client.post(f"/queues/{quote(queue)}/messages", json=messages).status_code == 204
+    for stream in [*names["streams"], "doomed"]:
+        assert client.post("/streams", json={"name": stream}).status_code == 201
+        entries = [{"id": item["id"], "body": item["body"]} for item in messages]
+        assert client.post(f"/streams/{stream}/messages", json=entries).status_code == 204
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_schemathesis_finds_nothing(make_server: ServerFactory, tmp_path: Path) -> None:
+    server = make_server(DJANGO_SETTINGS_MODULE="tests.openapi.quick_polls")
+    key = server.create_key()[1]
+    with httpx.Client(base_url=server.url, headers={"Authorization": key}) as client:
+        furnish(client)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", *OPTIONS]
+    command += ["--header", f"Authorization: {key}", f"{server.url}/openapi/okmq.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    operations = sum(len(item) for item in generate(DOCUMENT)["paths"].values())
+    tested = re.search(r"Tested: (\d+)", done.stdout)
+    assert tested is not None and int(tested[1]) == operations, done.stdout
