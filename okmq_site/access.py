@@ -7,6 +7,7 @@ what on. gunicorn calls ``Logger.access`` for every request that reached the app
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from django.http import HttpRequest
 from gunicorn.glogging import Logger as GunicornLogger
 
 from accounts.wrong_keys import client_address
-from okmq_site import logs
+from okmq_site import logs, request_ids
 
 NOTE = "okmq.note"
 """Where in the WSGI environ an answered request's ``Note`` is."""
@@ -36,6 +37,7 @@ Note = tuple[str, dict[str, Any]]
 """Route and what else is known of a request: account id, names."""
 
 _routes: dict[str, str] = {}
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def note(request: HttpRequest) -> Note:
@@ -62,11 +64,7 @@ def _route(pattern: str) -> str:
     """``queues/<str:queue>/ack/`` as ``/queues/{queue}/ack``: with and without a slash is one route."""
     route = _routes.get(pattern)
     if route is None:
-        parts = [
-            "{" + part[1:-1].rpartition(":")[2] + "}" if part.startswith("<") else part
-            for part in pattern.rstrip("/").split("/")
-        ]
-        route = _routes[pattern] = "/" + "/".join(parts)
+        route = _routes[pattern] = "/" + _VARIABLE.sub(r"{\1}", pattern.rstrip("/"))
     return route
 
 
@@ -98,6 +96,7 @@ def record(
 def refused(client: str, status: int, sent: int) -> None:
     """gunicorn answered a request itself: it was not HTTP, or more than the server takes."""
     record("", status, 0.0, (NO_ROUTE, {}), client, None, sent)
+    request_ids.current.set("")
 
 
 class Logger(GunicornLogger):
@@ -126,3 +125,4 @@ class Logger(GunicornLogger):
             received,
             resp.sent,
         )
+        request_ids.current.set("")

@@ -133,8 +133,8 @@ TABLE: tuple[Setting, ...] = (
         "OKMQ_WRONG_KEYS_PER_MINUTE",
         "int",
         5,
-        "Wrong API keys from one address that are answered 401 within a minute; the next one and what follows "
-        "for a minute get 429. A right key always passes. 0 turns it off.",
+        "Wrong API keys from one address that are answered 401 within a minute; the next one and what "
+        "follows for a minute get 429. A right key always passes. 0 turns it off.",
         unit="keys",
         low=0,
         high=100_000,

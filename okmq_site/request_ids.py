@@ -12,7 +12,7 @@ HEADER = "X-Request-ID"
 MAX_LENGTH = 128
 
 current: ContextVar[str] = ContextVar("okmq_request_id", default="")
-"""The id of the request this thread serves, or served last."""
+"""The id of the request this thread serves, or ""."""
 
 
 def take(environ: Mapping[str, Any]) -> str:

@@ -7,6 +7,10 @@ from django.views.generic import RedirectView
 from okmq_site import documents, health
 from okmq_site.metrics.view import metrics
 
+admin.site.site_header = admin.site.site_title = "OKMQ"
+admin.site.index_title = "Console"
+admin.site.site_url = None  # nothing stands at /
+
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
     path("live", health.live),

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from queues.broker import clock
-from queues.broker.db import ERRORS, Connection, Statement, unavailable
+from queues.broker import clock, queues
+from queues.broker.db import Connection, Statement
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
-
-BEGIN, COMMIT = Statement("BEGIN"), Statement("COMMIT")
-"""SQLite: without IMMEDIATE, so that the writer goes on."""
-
-ONE_SNAPSHOT = Statement("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-ONLY_BY_INDEX = Statement(
-    """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-        set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-        set_config('jit', 'off', true)
-    """
-)
-"""PostgreSQL: as for the engine's own statements (``db.Connection``), but for this transaction alone."""
 
 QUEUES = Statement(
     """
@@ -109,40 +94,20 @@ class Census(msgspec.Struct, frozen=True):
 
 def take(limit: int) -> Census:
     """The figures of up to ``limit`` queues of all accounts, all of one instant. Raises Unavailable."""
-    db = Connection()
-    try:
-        db.open()
-        with _snapshot(db):
-            return _take(db, limit)
-    except ERRORS as error:
-        raise unavailable(error) or error from error
-    finally:
-        db.discard()
-
-
-@contextmanager
-def _snapshot(db: Connection) -> Iterator[None]:
-    if db.postgresql:
-        with db.transaction():
-            db.run(ONE_SNAPSHOT)
-            db.run(ONLY_BY_INDEX)
-            yield
-    else:
-        db.run(BEGIN)
-        yield
-        db.run(COMMIT)
+    with queues.looking() as db:
+        return _take(db, limit)
 
 
 def _take(db: Connection, limit: int) -> Census:
     count: int = db.rows(COUNT)[0][0]
-    queues = db.rows(QUEUES, limit=limit)
-    ids, now = [row[0] for row in queues], clock.now()
+    found = db.rows(QUEUES, limit=limit)
+    ids, now = [row[0] for row in found], clock.now()
     totals = _by_queue(db.rows(TOTALS, ids=ids))
     others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=now))
     ready_since: dict[int, int] = {row[0]: row[1] for row in db.rows(FIRST_IN_LINE, ids=ids)}
     figures = [
         _figures(account_id, name, totals.get(id_, ()), others.get(id_, ()), ready_since.get(id_), now)
-        for id_, account_id, name in queues
+        for id_, account_id, name in found
     ]
     return Census(figures, count)
 

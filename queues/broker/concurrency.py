@@ -40,8 +40,9 @@ FEW_PROCESSES = 8
 """Up to so many processes together can never have more calls open than they have threads: a quota above that
 is kept by itself and costs nothing."""
 
-TIDY_SECONDS = 0.2
+TIDY_SECONDS = 0.1
 ASK_AGAIN_SECONDS = 0.3
+"""Longer than it takes to notice that a reservation is not used any more: up to two tidyings."""
 RENEW_SECONDS = 3.0
 HELD_SECONDS = 10.0
 LIMIT_SECONDS = 5.0
@@ -62,8 +63,8 @@ class _Open:
 class Calls:
     """The consume calls that are open in this process."""
 
-    def __init__(self, holder: str = "", *, shared: bool | None = None) -> None:
-        self.holder = holder or f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+    def __init__(self, *, shared: bool | None = None) -> None:
+        self.holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._shared = shared
         self._lock = threading.Lock()
         self._accounts: dict[int, _Open] = {}

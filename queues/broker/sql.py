@@ -1,8 +1,10 @@
 """Every statement the engine runs, named. State numbers are written out, since a partial index serves a
-query only when its condition stands in it literally: 0 scheduled, 1 ready, 2 leased, 3 blocked.
+query only when its condition stands in it literally: 0 scheduled, 1 ready, 2 leased, 3 blocked. For the same
+reason "not empty" is written NOT (tag = ''), as the indexes have it: to SQLite <> is another condition.
 
-Locks are taken in one order everywhere: queue rows (by id), then delivery rows (by offset), then message
-rows; what cannot keep to it skips locked rows. A deadlock that slips through is retried by the lane.
+Locks are taken in one order everywhere: queue rows (by id), then account rows (``quotas``), then delivery
+rows (by offset), then message rows; what cannot keep to it skips locked rows. A deadlock that slips through
+is retried by the lane.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ QUEUES_FOR_RECEIVE = Statement(
         (SELECT min(d.due_at) FROM queues_delivery d
          WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
         EXISTS (SELECT 1 FROM queues_delivery d
-         WHERE d.queue_id = q.id AND d.lane = 0 AND d.partition_key <> '')
+         WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = ''))
     FROM queues_queue q
     WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
     """
@@ -232,7 +234,7 @@ _CLAIM = """
 CLAIM = Statement(_CLAIM.format(filter=""))
 """The next ready messages. A row another transaction is settling is skipped, never waited for."""
 
-CLAIM_TAGGED = Statement(_CLAIM.format(filter="AND d.tag = :tag AND d.tag <> ''"))
+CLAIM_TAGGED = Statement(_CLAIM.format(filter="AND d.tag = :tag AND NOT (d.tag = '')"))
 
 PROMOTE = Statement(
     """
@@ -280,7 +282,7 @@ QUEUES_DUE = Statement(
 OUT_OF_KEYS = Statement(
     """
     SELECT d.partition_key, d."offset", d.state FROM queues_delivery d
-    WHERE d.queue_id = :queue AND d.lane = :lane AND d.partition_key {in:keys} AND d.partition_key <> ''
+    WHERE d.queue_id = :queue AND d.lane = :lane AND d.partition_key {in:keys} AND NOT (d.partition_key = '')
         AND d.state IN (0, 1, 2) AND (d.state <> 0 OR d.attempts > 0)
     {lock}
     """
@@ -292,7 +294,7 @@ FIRST_BLOCKED_OF_KEYS = Statement(
     SELECT k.value, (
         SELECT min(d."offset") FROM queues_delivery d
         WHERE d.queue_id = :queue AND d.lane = :lane AND d.partition_key = k.value AND d.state = 3
-            AND d.partition_key <> '')
+            AND NOT (d.partition_key = ''))
     FROM {each:keys} k
     """
 )
@@ -355,7 +357,7 @@ def _selection(state: State | None, tagged: bool) -> str:
     return f"""
         {from_both} WHERE m.queue_id = :queue {_AMONG[state]}
         {"" if state is None else f"AND {_STATE} = '{state}'"}
-        {"AND m.tag = :tag AND m.tag <> ''" if tagged else ""}
+        {"AND m.tag = :tag AND NOT (m.tag = '')" if tagged else ""}
     """
 
 
@@ -410,7 +412,7 @@ messages of the queue to find the expired ones."""
 COUNT_TAGGED = Statement(
     f"""
     SELECT {_STATE}, count(*) {_WITH_DELIVERY}
-    WHERE m.queue_id = :queue AND m.tag = :tag AND m.tag <> '' AND {_ALIVE} GROUP BY 1
+    WHERE m.queue_id = :queue AND m.tag = :tag AND NOT (m.tag = '') AND {_ALIVE} GROUP BY 1
     """
 )
 

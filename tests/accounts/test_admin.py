@@ -1,14 +1,18 @@
 """The operator's pages for accounts and keys."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import SCOPES, Account, ApiKey
 from accounts.services import authenticate
+from queues import broker
+from queues.broker.types import NewMessage, QueueSettings
 
 
 @pytest.fixture
@@ -54,6 +58,36 @@ def test_scopes_can_be_narrowed(operator: Client, account: Account, api_key: str
     operator.post(f"/admin/accounts/apikey/{key.pk}/change/", {"name": "", "scopes": ["read"]})
     key.refresh_from_db()
     assert key.scopes == ["read"]
+
+
+def test_the_key_pages_show_scopes_state_and_last_use(
+    operator: Client, account: Account, api_key: str
+) -> None:
+    key = ApiKey.objects.get(account=account)
+    list_of_keys = f"apikey/?account__id={account.pk}"
+    assert "valid" in page(operator, list_of_keys) and ">all<" in page(operator, list_of_keys)
+    key.scopes, key.last_used_at = ["read", "publish"], datetime(2026, 5, 4, 3, 2, tzinfo=UTC)
+    key.expires_at = timezone.now() - timedelta(days=1)
+    key.save()
+    for path in (list_of_keys, f"account/{account.pk}/change/"):
+        text = page(operator, path)
+        assert "read, publish" in text and "expired" in text and "May 4, 2026" in text
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
+    assert "revoked" in page(operator, list_of_keys)
+
+
+def test_usage_stands_beside_the_quota(operator: Client, account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(max_messages=8, max_mb=1, max_channels=4)
+    broker.create_queue(account.pk, "q", settings=QueueSettings())
+    broker.publish(account.pk, "q", [NewMessage(body=f'"{"x" * 262_142}"', size=262_144, public_id="m")])
+    for path in (f"account/?q={account.email}", f"account/{account.pk}/change/"):
+        text = page(operator, path).replace("\xa0", " ")
+        for shown in ("1 of 8 (12%)", "256.0 KB of 1.0 MB (25%)", "1 of 4 (25%)"):
+            assert shown in text
+    broker.delete_queue(account.pk, "q")
+    assert "0 of 8 (0%)" in page(operator, f"account/{account.pk}/change/")
+    assert "256.0" in page(operator, f"account/{account.pk}/change/")
+    assert "max_messages" in page(operator, "account/add/")
 
 
 def test_account_pages_work(operator: Client, account: Account) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from django.db import connections
+
 from queues.broker.wakes import HUB
 
 T = TypeVar("T")
@@ -37,6 +39,9 @@ def in_background(call: Callable[..., T], *arguments: Any, **options: Any) -> Fu
             future.set_result(call(*arguments, **options))
         except BaseException as error:  # it is raised where the result is asked
             future.set_exception(error)
+        finally:
+            # A pool does not take back by itself what a thread leaves behind.
+            connections["default"].close()
 
     threading.Thread(target=run, daemon=True).start()
     return future

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -53,7 +53,7 @@ class Notes:
 
 
 @pytest.fixture
-def notes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notes]:
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
     watcher = Notes()
     monkeypatch.setattr(observe, "watcher", watcher)
     return watcher
@@ -174,5 +174,3 @@ def test_an_outage_is_logged_at_its_begin_and_its_end_only(caplog: pytest.LogCap
     outage.over()
     events = [getattr(record, "fields", {}).get("event") for record in caplog.records]
     assert events == ["database_away", "database_back"]
-
-

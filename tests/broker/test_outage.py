@@ -82,7 +82,7 @@ def outage() -> AbstractContextManager[None]:
 
 @pytest.mark.usefixtures("_impatient")
 def test_while_the_database_is_away_callers_are_told_and_then_all_goes_on(
-    q: Handle, outage: AbstractContextManager[None]
+    q: Handle, outage: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     q.publish("m", "n")
     q.take(1)
@@ -103,9 +103,9 @@ def test_while_the_database_is_away_callers_are_told_and_then_all_goes_on(
         if ON_SQLITE:
             for read in reads:
                 read()
+    # Every connection comes back in its own time: from here on with the patience of a real server.
+    monkeypatch.undo()
     eventually(lambda: works(lambda: q.publish("kept")))
-    # Readers have connections of their own, which come back in their own time.
-    eventually(lambda: works(q.peek))
     assert q.ids() == ["m", "n", "kept"]
     assert q.ack("m", "n") == ["done", "done"]
     assert q.take() == ["kept"]

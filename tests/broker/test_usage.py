@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import housekeeping, usage
 from queues.broker.errors import BrokerError
-from queues.broker.lanes import in_transaction
+from queues.broker.lanes import Transaction, in_transaction
 from queues.models import AccountUsage
 from streams import log
 from streams.types import NewEntry
@@ -58,9 +59,13 @@ def take_other_step(queue: Handle, name: str, *given: Any) -> None:
             log.delete_stream(account_id, "s")
         case "purge":
             for purge in housekeeping.PURGES:
-                in_transaction(lambda tx, chore=purge: chore(tx, 3))
+                in_transaction(partial(three_of, purge))
         case "quota":
             set_quotas(account_id, max_messages=given[0])
+
+
+def three_of(chore: housekeeping.Chore, tx: Transaction) -> int:
+    return chore(tx, 3)
 
 
 def broker_message(public_id: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every check of the contract's black-box list (§10) that concerns queues, topics and streams has a test."""
+"""Every check of the contract's black-box list (§10) has a test."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 
 REQUIRED_HERE: dict[str, range] = {
     "A": range(1, 14),
+    "B": range(14, 17),
     "C": range(17, 40),
     "D": range(40, 63),
     "E": range(63, 88),
@@ -20,6 +21,7 @@ REQUIRED_HERE: dict[str, range] = {
     "M": range(153, 160),
     "N": range(160, 162),
     "O": range(162, 165),
+    "P": range(165, 169),
     "Q": range(169, 170),
 }
 REQUIRED = {f"{section}{number}" for section, numbers in REQUIRED_HERE.items() for number in numbers}
