@@ -5,6 +5,7 @@ The run tells a process beside it what to end, over a pipe. When the pipe closes
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -38,9 +39,18 @@ def _tell(order: str) -> None:
         _process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
+        # Registered before anything it ends could be, so it runs after their own orderly end.
+        atexit.register(_finish, _process)
     assert _process.stdin is not None
     _process.stdin.write(order + "\n")
     _process.stdin.flush()
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(20)
 
 
 def main() -> None:

@@ -68,8 +68,7 @@ def array_literal(values: Sequence[Any]) -> str:
     element in Python: for a batch of messages that cost more than all the rest of publishing them."""
     if any(isinstance(value, str) for value in values):
         return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
-    numbers = ",".join(map(str, values))
-    return "{" + (numbers.replace("None", "NULL") if None in values else numbers) + "}"
+    return "{" + ",".join(["NULL" if value is None else f"{value:d}" for value in values]) + "}"
 
 
 def _quoted(text: str) -> str:

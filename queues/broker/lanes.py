@@ -40,6 +40,10 @@ MAX_WEIGHT = 2_000
 CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 RETRIES = 4
 
+SHARDS = 64
+"""Rows a queue's counters are spread over at the most. A lane takes one at random when it starts: few enough
+to sum up, many enough that two lanes seldom share one (and then only wait for each other)."""
+
 
 class Transaction:
     """One open transaction: its connection, its instant, what it counted, what it may store and whom it will
@@ -175,7 +179,7 @@ class Lane:
 
     def _work(self) -> None:
         db = Connection(tuned=True)
-        shard = random.randrange(32_000) if db.postgresql else 0
+        shard = random.randrange(SHARDS) if db.postgresql else 0
         while batch := self._take():
             try:
                 self._commit_all(db, shard, batch)

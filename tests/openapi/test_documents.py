@@ -45,7 +45,8 @@ def test_every_route_is_described(document: Document) -> None:
     routed = set()
     for pattern in import_module(document.urlconf).urlpatterns:
         path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
-        routed |= {(path.rstrip("/"), method) for method in pattern.callback.actions}
+        # DRF adds "head" when a view is first called; our views refuse it.
+        routed |= {(path.rstrip("/"), method) for method in pattern.callback.actions if method != "head"}
     assert operations(generate(document)).keys() == routed
 
 
