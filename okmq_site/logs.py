@@ -47,7 +47,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
         "message": record.getMessage(),
         "pid": os.getpid(),
     }
-    if request_id := request_ids.current.get():
+    if request_id := getattr(record, "request_id", None) or request_ids.current.get():
         fields["request_id"] = request_id
     fields |= getattr(record, "fields", {})
     return fields

@@ -70,6 +70,9 @@ def post_worker_init(worker: Worker) -> None:
 
 def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
     """A web process ends (told in that process)."""
+    from okmq_site import access
+
+    access.WRITER.close()
     _log("web process stopped", "process_stop")
 
 

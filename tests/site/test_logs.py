@@ -184,6 +184,7 @@ def test_the_access_log_can_be_turned_off_and_failures_kept(
     def serve(status: int) -> list[str]:
         caplog.clear()
         access.record("GET", status, 0.1, ("/queues", {}), "::1", 0, 0)
+        access.WRITER.close()
         return [record.levelname for record in caplog.records]
 
     caplog.set_level(logging.INFO)
