@@ -5,6 +5,7 @@ The functions here are gunicorn's hooks (``gunicorn.conf.py``).
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import signal
@@ -58,6 +59,7 @@ def _host_port(name: tuple[Any, ...]) -> str:
 
 def post_worker_init(worker: Worker) -> None:
     """A web process begins, before its first request."""
+    _settle_memory()
     _end_waits_on_stop(worker)
     if settings.OKMQ_METRICS_ENABLED:
         _measure(worker)
@@ -66,6 +68,15 @@ def post_worker_init(worker: Worker) -> None:
 
         start_thread()
     _log("web process started", "process_start")
+
+
+def _settle_memory() -> None:
+    """What is loaded by now stays for good: the garbage collector need not walk through it again and again,
+    which also keeps its pages shared between processes. The rest is mostly freed by reference count, so
+    cycles are looked for less often than Python's default of every 700 allocations."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
