@@ -45,7 +45,9 @@ def locked(path: str | Path) -> Iterator[None]:
 def cut(name: str) -> None:
     """End every connection to that PostgreSQL database."""
     with psycopg.connect(database.url_of("postgres"), autocommit=True) as operator:
-        operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        operator.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
 
 
 @contextmanager
