@@ -53,7 +53,7 @@ def _move_one(tx: Transaction, record: Record, target: int, offset: int, version
     )
     delivery = (
         target, PULL_LANE, offset, int(DeliveryState.READY), -record.priority, record.tag, "", tx.now, tx.now,
-        sweep_at, tx.now, 0, settings.max_attempts, 0, "",
+        sweep_at, tx.now, 0, settings.max_attempts, 0, "", None,
     )  # fmt: skip
     tx.db.bulk(sql.INSERT_DELIVERIES, [delivery])
     tx.db.run(sql.SET_NEXT_OFFSET, queue=target, next=offset + 1)

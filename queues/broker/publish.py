@@ -186,6 +186,8 @@ def _append(
 ) -> None:
     """Write what the operations bring to one locked queue."""
     settings = settings_versions.load(tx.db, [version])[version]
+    own = {m.settings for o in operations for m in o.messages if m.settings is not None}
+    versions = settings_versions.ids_of(tx.db, own, tx.now) if own else {}
     messages: list[Row] = []
     deliveries: list[Row] = []
     size = 0
@@ -201,7 +203,9 @@ def _append(
             public_id = public_id or ids.new_message_id()
             stored[public_id] = (public_id, offset, tx.now)
             results.append(Published(public_id, offset, tx.now, duplicate=False))
-            row, delivery = _rows(tx, queue_id, offset, public_id, version, settings, message)
+            under = message.settings
+            kept = (version, settings) if under is None else (versions[under], under)
+            row, delivery = _rows(tx, queue_id, offset, public_id, *kept, message)
             messages.append(row)
             deliveries.append(delivery)
             size += message.size
@@ -263,6 +267,6 @@ def _rows(
     )  # fmt: skip
     delivery = (
         queue_id, PULL_LANE, offset, state, -message.priority, message.tag, message.partition_key, deliver_at,
-        deliver_at, sweep_at, now, 0, settings.max_attempts, 0, "",
+        deliver_at, sweep_at, now, 0, settings.max_attempts, 0, "", None,
     )  # fmt: skip
     return row, delivery

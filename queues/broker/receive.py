@@ -225,9 +225,8 @@ class _Claim:
                 self.removed_bytes += size
             else:
                 self.acked.append(
-                    (now, deliver_at, expires_at, expires_at, attempts, new_receipt, now, None, "",
-                     self.queue_id, offset)
-                )  # fmt: skip
+                    (now, deliver_at, expires_at, attempts, new_receipt, now, now, self.queue_id, offset)
+                )
             if key:
                 self.keys.add(key)
         else:
@@ -246,7 +245,7 @@ class _Claim:
         done = [row[-1] for row in self.acked] + self.removed
         if done:
             db.run(sql.DELETE_DELIVERIES, offsets=done, **key)
-        db.bulk(sql.UPDATE_MESSAGES, self.acked)
+        db.bulk(sql.ACK_MESSAGES, self.acked)
         if self.removed:
             db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=self.removed)
         if self.keys:

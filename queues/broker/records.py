@@ -31,12 +31,14 @@ class Record:
     """One message's changeable side. ``state`` is None when it has no delivery: acked or dead."""
 
     __slots__ = (
-        "acked_at", "attempts", "consumer", "created_at", "dead_at", "dead_reason", "deliver_at", "due_at",
-        "expires_at", "gone", "had_delivery", "letter", "max_attempts", "message_changed", "offset",
-        "partition_key", "priority", "public_id", "queue_id", "receipt", "settings", "settings_id", "size",
-        "state", "sweep_at", "tag", "touched", "updated_at",
+        "acked_at", "attempts", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
+        "deliver_at", "due_at", "expires_at", "gone", "had_delivery", "last_error", "letter",
+        "max_attempts", "message_changed", "offset", "partition_key", "priority", "public_id",
+        "queue_id", "receipt", "settings", "settings_id", "size", "state", "sweep_at", "tag", "touched",
+        "updated_at",
     )  # fmt: skip
 
+    claimed_at: Micros | None
     acked_at: Micros | None
     dead_at: Micros | None
     settings: QueueSettings
@@ -45,8 +47,8 @@ class Record:
         (
             self.queue_id, self.offset, self.public_id, self.settings_id, self.size, self.tag,
             self.partition_key, self.priority, self.created_at, self.updated_at, self.deliver_at,
-            self.expires_at, self.sweep_at, self.attempts, self.receipt, self.acked_at, self.dead_at,
-            self.dead_reason,
+            self.expires_at, self.sweep_at, self.attempts, self.receipt, self.claimed_at, self.last_error,
+            self.acked_at, self.dead_at, self.dead_reason,
         ) = row  # fmt: skip
         self.state: int | None = None
         self.due_at: Micros = 0
@@ -58,7 +60,7 @@ class Record:
     def add_delivery(self, row: Row) -> None:
         (
             _, self.state, self.deliver_at, self.due_at, self.updated_at, self.attempts, self.max_attempts,
-            self.receipt, self.consumer,
+            self.receipt, self.consumer, self.claimed_at,
         ) = row  # fmt: skip
         self.had_delivery = True
 
@@ -100,6 +102,8 @@ class Record:
     def nack(self, now: Micros, request: Nack) -> Outcome:
         if not self.leased(now):
             return Outcome.NOT_HELD
+        if request.reason:
+            self.last_error, self.message_changed = request.reason, True
         if request.dead or self.attempts >= self.max_attempts:
             self.die(now, request.reason or "rejected")
             return Outcome.DEAD
@@ -239,7 +243,7 @@ def delivery_row(record: Record) -> Row:
     return (
         record.queue_id, PULL_LANE, record.offset, record.state, -record.priority, record.tag,
         record.partition_key, record.deliver_at, record.due_at, record.sweep_at, record.updated_at,
-        record.attempts, record.max_attempts, record.receipt, record.consumer,
+        record.attempts, record.max_attempts, record.receipt, record.consumer, record.claimed_at,
     )  # fmt: skip
 
 
@@ -253,7 +257,8 @@ def _delivery_update(record: Record) -> Row:
 def _message_update(record: Record) -> Row:
     return (
         record.updated_at, record.deliver_at, record.expires_at, record.sweep_at, record.attempts,
-        record.receipt, record.acked_at, record.dead_at, record.dead_reason, record.queue_id, record.offset,
+        record.receipt, record.claimed_at, record.last_error, record.acked_at, record.dead_at,
+        record.dead_reason, record.queue_id, record.offset,
     )  # fmt: skip
 
 

@@ -15,19 +15,33 @@ from queues.models import SettingsVersion
 # Versions never change, so a cache of them never goes stale; it is dropped when it grows past this.
 _MAX_CACHED = 10_000
 _cache: dict[int, QueueSettings] = {}
+_ids: dict[QueueSettings, int] = {}
+"""The other way round."""
 
 
 def load(db: Connection, ids: Iterable[int]) -> dict[int, QueueSettings]:
     """The settings of every version asked for."""
-    global _cache
+    global _cache, _ids
     if len(_cache) > _MAX_CACHED:
-        _cache = {}  # and not cleared: other threads hold the old one
+        _cache, _ids = {}, {}  # and not cleared: other threads hold the old ones
     cache = _cache
     missing = set(ids) - cache.keys()
     if missing:
         for version, document in db.rows(sql.LOAD_SETTINGS, ids=sorted(missing)):
-            cache[version] = msgspec.json.decode(document, type=QueueSettings)
+            settings = msgspec.json.decode(document, type=QueueSettings)
+            cache[version] = settings
+            _ids[settings] = version
     return cache
+
+
+def ids_of(db: Connection, wanted: Iterable[QueueSettings], now: Micros) -> dict[QueueSettings, int]:
+    """The version of each of the settings; those that are new are stored. They are known without a look once
+    somebody has loaded them: not before their transaction is committed."""
+    known = _ids
+    found = {settings: known[settings] for settings in wanted if settings in known}
+    for settings in set(wanted) - found.keys():
+        found[settings] = store(db, settings, now)
+    return found
 
 
 def store(db: Connection, settings: QueueSettings, now: Micros) -> int:

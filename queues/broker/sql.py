@@ -102,12 +102,29 @@ UPDATE_MESSAGES = Update(
         "sweep_at": "bigint",
         "attempts": "int",
         "receipt": "bigint",
+        "claimed_at": "bigint",
+        "last_error": "text",
         "acked_at": "bigint",
         "dead_at": "bigint",
         "dead_reason": "text",
     },
     MESSAGE_KEY,
 )
+
+ACK_MESSAGES = Update(
+    "queues_message",
+    {
+        "updated_at": "bigint",
+        "deliver_at": "bigint",
+        "sweep_at": "bigint",
+        "attempts": "int",
+        "receipt": "bigint",
+        "claimed_at": "bigint",
+        "acked_at": "bigint",
+    },
+    MESSAGE_KEY,
+)
+"""Of messages that are acked as they are handed out."""
 
 DELETE_MESSAGES = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}')
 
@@ -122,7 +139,7 @@ STORED_IDS = Statement(
 RECORD_FIELDS = """
     m.queue_id, m."offset", m.public_id, m.settings_id, m.size, m.tag, m.partition_key, m.priority,
     m.created_at, m.updated_at, m.deliver_at, m.expires_at, m.sweep_at, m.attempts, m.receipt,
-    m.acked_at, m.dead_at, m.dead_reason
+    m.claimed_at, m.last_error, m.acked_at, m.dead_at, m.dead_reason
 """
 
 RECORDS_BY_ID = Statement(
@@ -174,6 +191,7 @@ DELIVERY_COLUMNS = {
     "max_attempts": "int",
     "receipt": "bigint",
     "consumer": "text",
+    "claimed_at": "bigint",
 }
 
 INSERT_DELIVERIES = Insert("queues_delivery", DELIVERY_COLUMNS)
@@ -199,7 +217,8 @@ DELETE_DELIVERIES = Statement(
 LEASE = Statement(
     """
     UPDATE queues_delivery SET state = 2, due_at = :until, updated_at = :now, attempts = attempts + 1,
-        receipt = CASE WHEN receipt >= :now THEN receipt + 1 ELSE :now END, consumer = :consumer
+        receipt = CASE WHEN receipt >= :now THEN receipt + 1 ELSE :now END, consumer = :consumer,
+        claimed_at = :now
     WHERE queue_id = :queue AND lane = :lane AND "offset" {in:offsets}
     """
 )
@@ -207,7 +226,7 @@ LEASE = Statement(
 
 DELIVERY_FIELDS = """
     d."offset", d.state, d.deliver_at, d.due_at, d.updated_at, d.attempts, d.max_attempts, d.receipt,
-    d.consumer
+    d.consumer, d.claimed_at
 """
 
 LOCK_DELIVERIES = Statement(
@@ -319,10 +338,10 @@ _VIEW = f"""
     m.metadata, m.headers, m.created_at, coalesce(d.updated_at, m.updated_at),
     coalesce(d.deliver_at, m.deliver_at), m.expires_at, coalesce(d.attempts, m.attempts),
     CASE WHEN d.state = 2 AND d.due_at > :now THEN d.due_at END, coalesce(d.receipt, m.receipt),
-    m.acked_at,
+    coalesce(d.claimed_at, m.claimed_at), m.last_error, m.acked_at,
     CASE WHEN d.state = 2 AND d.due_at <= :now AND d.attempts >= d.max_attempts THEN d.due_at
         ELSE m.dead_at END,
-    m.dead_reason, m.settings_id
+    m.dead_reason, coalesce(d.consumer, ''), m.origin, m.settings_id
 """
 _WITH_DELIVERY = """
     FROM queues_message m LEFT JOIN queues_delivery d

@@ -110,7 +110,8 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     ``public_id`` None lets the broker make a UUIDv7. ``deliver_at`` None means now; a past instant is
     kept as given and is due at once. ``priority``: higher goes first. ``partition_key`` non-empty:
     strict order among messages of that key. ``metadata`` and ``headers`` are JSON object texts.
-    ``ttl_seconds`` overrides the queue's (0 = never expires; None = the queue's).
+    ``ttl_seconds`` overrides the queue's (0 = never expires; None = the queue's); ``settings`` all of the
+    queue's settings, for this message alone.
     """
 
     body: str
@@ -124,6 +125,7 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     ttl_seconds: float | None = None
     metadata: str | None = None
     headers: str | None = None
+    settings: QueueSettings | None = None
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
@@ -168,7 +170,8 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
 
 class Nack(msgspec.Struct, frozen=True, gc=False):
     """The delivery failed. ``deliver_at`` None: after the message's retry strategy's delay.
-    ``dead``: give up at once, whatever attempts are left. ``reason`` is kept with a dead message."""
+    ``dead``: give up at once, whatever attempts are left. ``reason`` is kept as the message's last error, and
+    as the reason of its death."""
 
     public_id: str
     deliver_at: Micros | None = None
@@ -204,6 +207,8 @@ class Outcome(StrEnum):
 class MessageView:
     """Everything there is to see about one stored message, as of the instant it was read.
 
+    ``claimed_at``: when it was last handed out, ``consumer`` to whom, while leased. ``last_error``: what the
+    last failed delivery said. ``origin``: where the message was that this one was made from, a JSON object.
     ``settings`` are the ones the message was published under."""
 
     public_id: str
@@ -224,9 +229,13 @@ class MessageView:
     attempts: int
     lease_until: Micros | None
     receipt: int
+    claimed_at: Micros | None
+    last_error: str
     acked_at: Micros | None
     dead_at: Micros | None
     dead_reason: str
+    consumer: str
+    origin: str | None
     settings: QueueSettings
 
 

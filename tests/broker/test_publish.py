@@ -11,7 +11,7 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import clock
 from queues.broker.errors import QueueNotFound, TopicNotFound
-from queues.broker.types import Encoding, ExpiryAction, State
+from queues.broker.types import Encoding, ExpiryAction, Outcome, State
 from queues.models import Message
 
 from .at_once import at_once, in_background
@@ -328,3 +328,16 @@ def test_it_returns_only_after_the_commit(q: Handle) -> None:
     for done in threads:
         done.result(30)
     assert seen == [True] * 10
+
+
+def test_a_message_may_bring_settings_of_its_own(q: Handle) -> None:
+    own = q.info().settings.but(max_attempts=1, lease_seconds=7, ttl_seconds=60)
+    for turn in range(2):  # stored anew, then known
+        q.publish(f"own-{turn}", settings=own)
+        q.publish(f"common-{turn}")
+    assert [one.settings for one in q.peek()] == [own, q.info().settings] * 2
+    view = q.get("own-1")
+    assert view.expires_at == view.created_at + 60 * 1_000_000
+    taken = {one.public_id: one for one in q.receive()}
+    assert taken["own-1"].lease_until != taken["common-1"].lease_until
+    assert q.nack("own-1", "common-1") == [Outcome.DEAD, Outcome.DONE]

@@ -33,13 +33,15 @@ def record(state: int | None = None, due_at: int = NOW, attempts: int = 1, max_a
             0,
             0,
             None,
+            "",
+            None,
             None,
             "",
         )
     )
     made.settings = QueueSettings(retry=RetryStrategy("fixed", 5), max_attempts=max_attempts)
     if state is not None:
-        made.add_delivery((7, state, EARLIER, due_at, EARLIER, attempts, max_attempts, 42, "me"))
+        made.add_delivery((7, state, EARLIER, due_at, EARLIER, attempts, max_attempts, 42, "me", EARLIER))
     return made
 
 

@@ -270,3 +270,29 @@ def test_settling_in_one_queue_leaves_the_same_id_elsewhere_alone(new_queue: New
     two.publish("m")
     one.ack("m", delete=True)
     assert two.ids() == ["m"]
+
+
+def test_what_a_failed_delivery_said_is_kept_and_when_it_was_handed_out(q: Handle) -> None:
+    q.publish("a")
+    assert q.get("a").claimed_at is None
+    q.receive()
+    first = q.get("a").claimed_at
+    q.nack("a", reason="disk full")
+    assert q.get("a").last_error == "disk full"
+    q.receive(consumer="me")
+    leased = q.get("a")
+    assert first is not None and leased.claimed_at is not None and leased.claimed_at > first
+    assert (leased.consumer, leased.last_error) == ("me", "disk full")
+    q.ack("a")
+    done = q.get("a")
+    assert (done.claimed_at, done.last_error, done.dead_reason) == (leased.claimed_at, "disk full", "")
+
+
+def test_a_message_acked_on_delivery_keeps_its_last_error(q: Handle) -> None:
+    q.publish("a")
+    q.receive()
+    q.nack("a", reason="disk full")
+    q.receive(auto_ack=True)
+    done = q.get("a")
+    assert (done.state, done.last_error) == (State.ACKED, "disk full")
+    assert done.claimed_at is not None
