@@ -1,0 +1,27 @@
+"""Counters, settings, and whether others have written."""
+
+from __future__ import annotations
+
+from queues.broker.counters import COLUMNS
+from queues.broker.db import Statement
+
+ADD_TO_COUNTER = Statement(
+    f"""
+    INSERT INTO queues_queuecounter (queue_id, shard, {", ".join(COLUMNS)})
+    VALUES (:queue, :shard, {", ".join(f":{column}" for column in COLUMNS)})
+    ON CONFLICT (queue_id, shard) DO UPDATE SET
+    {", ".join(f"{column} = queues_queuecounter.{column} + excluded.{column}" for column in COLUMNS)}
+    """
+)
+
+LOAD_SETTINGS = Statement("SELECT id, document FROM queues_settingsversion WHERE id {in:ids}")
+FIND_SETTINGS = Statement("SELECT id FROM queues_settingsversion WHERE digest = :digest")
+STORE_SETTINGS = Statement(
+    """
+    INSERT INTO queues_settingsversion (digest, document, created_at) VALUES (:digest, :document, :now)
+    ON CONFLICT (digest) DO NOTHING
+    """
+)
+
+DATA_VERSION = Statement("PRAGMA data_version")
+"""SQLite only: changes when another connection writes."""

@@ -1,0 +1,77 @@
+"""Queues themselves: by name, their locks, their removal."""
+
+from __future__ import annotations
+
+from queues.broker.db import Statement
+
+QUEUES_BY_NAME = Statement(
+    """
+    SELECT id, account_id, name, next_offset, settings_id FROM queues_queue
+    WHERE account_id {in:accounts} AND name {in:names} AND deleted_at IS NULL
+    ORDER BY id {lock}
+    """
+)
+"""For publishing: the lock hands out offsets. May return more pairs than were asked for."""
+
+QUEUES_BY_ID = Statement(
+    """
+    SELECT id, account_id, name, next_offset, settings_id FROM queues_queue
+    WHERE id {in:ids} AND deleted_at IS NULL
+    ORDER BY id {lock}
+    """
+)
+
+QUEUE_IDS_BY_NAME = Statement(
+    """
+    SELECT id, account_id, name FROM queues_queue
+    WHERE account_id {in:accounts} AND name {in:names} AND deleted_at IS NULL
+    """
+)
+
+QUEUE_IDS_BY_TOPIC = Statement(
+    """
+    SELECT s.account_id, s.topic, s.queue_id FROM queues_subscription s
+    JOIN queues_queue q ON q.id = s.queue_id AND q.deleted_at IS NULL
+    WHERE s.account_id {in:accounts} AND s.topic {in:topics}
+    """
+)
+
+QUEUES_FOR_RECEIVE = Statement(
+    """
+    SELECT q.id, q.account_id, q.name, q.paused_at IS NOT NULL,
+        (SELECT min(d.due_at) FROM queues_delivery d
+         WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
+        EXISTS (SELECT 1 FROM queues_delivery d
+         WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = ''))
+    FROM queues_queue q
+    WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
+    """
+)
+"""With each queue the next instant at which a message of it becomes ready by the clock alone, and whether
+any of its messages has a partition key."""
+
+LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
+
+SET_NEXT_OFFSET = Statement("UPDATE queues_queue SET next_offset = :next WHERE id = :queue")
+
+DEAD_LETTER_QUEUE = Statement(
+    """
+    SELECT t.id, t.next_offset, t.settings_id FROM queues_queue t
+    WHERE t.account_id = (SELECT s.account_id FROM queues_queue s WHERE s.id = :queue)
+        AND t.name = :name AND t.deleted_at IS NULL
+    {lock}
+    """
+)
+
+REST_OF_QUEUE = Statement(
+    """
+    SELECT "offset" FROM queues_message WHERE queue_id = :queue ORDER BY "offset" LIMIT :limit
+    """
+)
+DELETE_DELIVERY_RANGE = Statement('DELETE FROM queues_delivery WHERE queue_id = :queue AND "offset" <= :last')
+DELETE_MESSAGE_RANGE = Statement(
+    'DELETE FROM queues_message WHERE queue_id = :queue AND "offset" <= :last RETURNING size'
+)
+DELETE_COUNTERS = Statement("DELETE FROM queues_queuecounter WHERE queue_id = :queue")
+DELETE_QUEUE = Statement("DELETE FROM queues_queue WHERE id = :queue AND deleted_at IS NOT NULL")
+DELETED_QUEUES = Statement("SELECT id FROM queues_queue WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1")

@@ -1,0 +1,123 @@
+"""Looking: messages with their deliveries, as they stand at :now."""
+
+from __future__ import annotations
+
+from queues.broker.db import Statement
+from queues.broker.types import State
+
+# The state at :now, as if every due change had been made (records.Record.visible_state says the same).
+_STATE = """
+    CASE WHEN m.acked_at IS NOT NULL THEN 'acked'
+        WHEN d.state IS NULL THEN 'failed'
+        WHEN d.state = 2 AND d.due_at > :now THEN 'processing'
+        WHEN d.state = 2 AND d.attempts >= d.max_attempts THEN 'failed'
+        WHEN d.state = 0 AND d.due_at > :now THEN 'scheduled'
+        ELSE 'pending' END
+"""
+_ALIVE = "(m.sweep_at IS NULL OR m.sweep_at > :now)"
+
+_VIEW = f"""
+    m.public_id, m."offset", {_STATE}, m.body, m.encoding, m.size, m.tag, m.partition_key, m.priority,
+    m.metadata, m.headers, m.created_at, coalesce(d.updated_at, m.updated_at),
+    coalesce(d.deliver_at, m.deliver_at), m.expires_at, coalesce(d.attempts, m.attempts),
+    CASE WHEN d.state = 2 AND d.due_at > :now THEN d.due_at END, coalesce(d.receipt, m.receipt),
+    coalesce(d.claimed_at, m.claimed_at), m.last_error, m.acked_at,
+    CASE WHEN d.state = 2 AND d.due_at <= :now AND d.attempts >= d.max_attempts THEN d.due_at
+        ELSE m.dead_at END,
+    m.dead_reason, coalesce(d.consumer, ''), m.origin, m.settings_id
+"""
+_WITH_DELIVERY = """
+    FROM queues_message m LEFT JOIN queues_delivery d
+        ON d.queue_id = m.queue_id AND d.lane = 0 AND d."offset" = m."offset"
+"""
+
+VIEW_ONE = Statement(
+    f"SELECT {_VIEW} {_WITH_DELIVERY} WHERE m.queue_id = :queue AND m.public_id = :id AND {_ALIVE}"
+)
+
+# Where the messages of a state are to be looked for, so that a rare state is found by its index and not by
+# passing all others.
+_BY_CLOCK = """
+    SELECT "offset" FROM queues_delivery
+    WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at
+"""
+_EXHAUSTED = f"{_BY_CLOCK} <= :now AND state = 2 AND attempts >= max_attempts"
+_DEAD = 'SELECT "offset" FROM queues_message WHERE queue_id = :queue AND dead_at IS NOT NULL'
+_AMONG: dict[State | None, str] = {
+    None: "",
+    State.ACKED: "AND m.acked_at IS NOT NULL",
+    State.FAILED: f'AND m."offset" IN ({_DEAD} UNION ALL {_EXHAUSTED})',
+    State.PROCESSING: f'AND m."offset" IN ({_BY_CLOCK} > :now AND state = 2)',
+    State.SCHEDULED: f'AND m."offset" IN ({_BY_CLOCK} > :now AND state = 0)',
+    State.PENDING: "",
+}
+
+
+def _selection(state: State | None, tagged: bool) -> str:
+    """FROM and WHERE for the messages of a queue that are in ``state`` now."""
+    from_both = _WITH_DELIVERY.replace("LEFT JOIN", "JOIN") if state is State.PENDING else _WITH_DELIVERY
+    return f"""
+        {from_both} WHERE m.queue_id = :queue {_AMONG[state]}
+        {"" if state is None else f"AND {_STATE} = '{state}'"}
+        {"AND m.tag = :tag AND NOT (m.tag = '')" if tagged else ""}
+    """
+
+
+_CHOICES = [(state, tagged) for state in (None, *State) for tagged in (False, True)]
+
+VIEW_PAGES = {
+    choice: Statement(
+        f"""
+        SELECT {_VIEW} {_selection(*choice)} AND {_ALIVE}
+        ORDER BY m."offset" LIMIT :limit OFFSET :skip
+        """
+    )
+    for choice in _CHOICES
+}
+
+OFFSETS_IN_STATE = {
+    choice: Statement(
+        f"""
+        SELECT m."offset" {_selection(*choice)} AND m."offset" > :after AND m."offset" < :until
+        ORDER BY m."offset" LIMIT :limit
+        """
+    )
+    for choice in _CHOICES
+}
+
+COUNT_ALL = Statement(
+    f"""
+    SELECT
+        (SELECT sum(messages) FROM queues_queuecounter WHERE queue_id = :queue),
+        (SELECT sum(acked) FROM queues_queuecounter WHERE queue_id = :queue),
+        (SELECT sum(dead) FROM queues_queuecounter WHERE queue_id = :queue),
+        (SELECT count(*) FROM queues_delivery
+         WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at > :now AND state = 0),
+        (SELECT count(*) FROM queues_delivery
+         WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at > :now AND state = 2),
+        (SELECT count(*) FROM queues_delivery
+         WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at <= :now AND state = 2
+            AND attempts >= max_attempts),
+        count(CASE state WHEN 'pending' THEN 1 END), count(CASE state WHEN 'processing' THEN 1 END),
+        count(CASE state WHEN 'scheduled' THEN 1 END), count(CASE state WHEN 'failed' THEN 1 END),
+        count(CASE state WHEN 'acked' THEN 1 END)
+    FROM (
+        SELECT {_STATE} AS state {_WITH_DELIVERY}
+        WHERE +m.queue_id = :queue AND m.sweep_at IS NOT NULL AND m.sweep_at <= :now
+    ) expired
+    """
+)
+"""The running totals, what is not pending (few, or at least indexed), and what the next sweep will take: that
+counts no more. One statement, so that all are of one snapshot. The plus keeps SQLite from walking through all
+messages of the queue to find the expired ones."""
+
+COUNT_TAGGED = Statement(
+    f"""
+    SELECT {_STATE}, count(*) {_WITH_DELIVERY}
+    WHERE m.queue_id = :queue AND m.tag = :tag AND NOT (m.tag = '') AND {_ALIVE} GROUP BY 1
+    """
+)
+
+OFFSETS_BY_ID = Statement(
+    'SELECT "offset" FROM queues_message WHERE queue_id = :queue AND public_id {in:ids} ORDER BY "offset"'
+)
