@@ -5,6 +5,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
 
     create_queue(account_id, name, *, settings, topics=(), kind="worker") -> QueueInfo   QueueExists
                                                                                          QuotaExceeded
+    ensure_queues(account_id, {name: settings}) -> None            those that do not exist  QuotaExceeded
     get_queue(account_id, name) -> QueueInfo                                             QueueNotFound
     list_queues(account_id) -> list[QueueInfo]                     in order of creation
     update_queue(account_id, name, *, settings=None, topics=None) -> QueueInfo           QueueNotFound
@@ -15,8 +16,10 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     publish(account_id, queue, messages) -> list[Published]               QueueNotFound, QuotaExceeded
     publish_topic(account_id, topic, messages) -> None                    TopicNotFound, QuotaExceeded
     receive(account_id, queue, *, limit=1, tag="", wait_seconds=0, auto_ack=False,
-            lease_seconds=None, consumer="", gone=None) -> list[Received]  QueueNotFound, QuotaExceeded
+            lease_seconds=None, consumer="", gone=None, await_queue=False) -> list[Received]
+                                                                           QueueNotFound, QuotaExceeded
         gone: called before a parked receiver claims; True = its client hung up, hand out nothing
+        await_queue: wait for a queue that does not exist, too
     settle(account_id, queue, settlements) -> list[Outcome]                              QueueNotFound
 
     get_message(account_id, queue, public_id) -> MessageView           QueueNotFound, MessageNotFound
@@ -48,6 +51,7 @@ from queues.broker.publish import publish, publish_topic
 from queues.broker.queues import (
     create_queue,
     delete_queue,
+    ensure_queues,
     get_queue,
     list_queues,
     pause_queue,
@@ -71,6 +75,7 @@ __all__ = [
     "create_queue",
     "delete_messages",
     "delete_queue",
+    "ensure_queues",
     "get_message",
     "get_queue",
     "list_queues",

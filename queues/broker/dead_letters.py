@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from queues.broker import ids, observe, settings_versions, sql
 from queues.broker.clock import micros
+from queues.broker.types import DeadReason
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
     from queues.broker.records import Record
-
-EXPIRED = "expired"
-"""The reason of those whose time to live was over."""
 
 
 def move(tx: Transaction, records: list[Record]) -> None:
@@ -59,5 +57,7 @@ def _move_one(tx: Transaction, record: Record, target: int, offset: int, version
     tx.db.run(sql.SET_NEXT_OFFSET, queue=target, next=offset + 1)
     tx.tally.add(target, messages=1, bytes=record.size)
     tx.wakes.ready(target, record.tag)
-    expired = record.letter == EXPIRED and record.expires_at is not None and record.expires_at <= tx.now
+    expired = (
+        record.letter == DeadReason.EXPIRED and record.expires_at is not None and record.expires_at <= tx.now
+    )
     tx.note(observe.Event.DEAD_LETTERED_EXPIRED if expired else observe.Event.DEAD_LETTERED)

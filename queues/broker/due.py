@@ -54,11 +54,16 @@ def expire(tx: Transaction, queue_id: int, offsets: list[int]) -> int:
     rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
     batch = Batch(tx, queue_id, load(tx, queue_id, rows))
     over = [record for record in batch.records if record.sweep_at is not None and record.sweep_at <= tx.now]
+    expired = 0
     for record in over:
-        record.expire(tx.now)
+        if record.outlives(tx.now):
+            record.put_off_expiry()
+        else:
+            record.expire(tx.now)
+            expired += 1
     batch.flush()
-    tx.tally.add(queue_id, expired_total=len(over))
-    return len(over)
+    tx.tally.add(queue_id, expired_total=expired)
+    return expired
 
 
 def sweep(tx: Transaction, limit: int) -> int:

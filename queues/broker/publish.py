@@ -10,7 +10,7 @@ from queues.broker import due, ids, names, partition_keys, quotas, settings_vers
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound, QuotaExceeded, TopicNotFound
 from queues.broker.lanes import LANES, Operation
-from queues.broker.types import NewMessage, Published, QueueSettings
+from queues.broker.types import MAX_INSTANT, NewMessage, Published, QueueSettings
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
@@ -255,9 +255,10 @@ def _rows(
 ) -> tuple[Row, Row]:
     now = tx.now
     ttl = settings.ttl_seconds if message.ttl_seconds is None else message.ttl_seconds or None
-    expires_at = None if ttl is None else now + micros(ttl)
-    sweep_at = None if settings.preserve_pending else expires_at
     deliver_at = now if message.deliver_at is None else message.deliver_at
+    born = max(now, deliver_at) if settings.ttl_from_delivery else now
+    expires_at = None if ttl is None else min(born + micros(ttl), MAX_INSTANT)
+    sweep_at = None if settings.preserve_pending else expires_at
     due_state = BLOCKED if message.partition_key else READY
     state = SCHEDULED if deliver_at > now else due_state
     row = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from queues.broker.errors import QueueExists, QueueNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.outage import OUTAGE
 from queues.broker.types import QueueInfo, QueueSettings
+from queues.broker.wakes import of_account
 from queues.fields import to_datetime, to_micros
 from queues.models import Queue, Subscription
 
@@ -63,14 +64,7 @@ def create_queue(
         if _living(account_id, name).exists():
             raise QueueExists(name)
         check_room()
-        now = to_datetime(tx.now)
-        version = settings_versions.store(tx.db, settings, tx.now)
-        queue, made = Queue.objects.get_or_create(
-            account_id=account_id,
-            name=name,
-            deleted_at=None,
-            defaults={"kind": kind, "settings_id": version, "created_at": now, "updated_at": now},
-        )
+        queue, made = _get_or_make(tx, account_id, name, settings, kind)
         if not made:
             raise QueueExists(name)
         _subscribe(queue, topics)
@@ -78,6 +72,36 @@ def create_queue(
 
     info: QueueInfo = in_transaction(create)
     return info
+
+
+def ensure_queues(account_id: int, wanted: Mapping[str, QueueSettings], *, kind: str = "worker") -> None:
+    """Make those of the queues that do not exist, all or none; those that do are left as they are. For
+    dialects in which a queue comes into being by its use. Raises QuotaExceeded, Unavailable."""
+
+    def ensure(tx: Transaction) -> None:
+        check_room = quotas.lock_channels(tx, account_id)
+        for name, settings in wanted.items():
+            if not _living(account_id, name).exists():
+                check_room()
+                _get_or_make(tx, account_id, name, settings, kind)
+
+    in_transaction(ensure)
+
+
+def _get_or_make(
+    tx: Transaction, account_id: int, name: str, settings: QueueSettings, kind: str
+) -> tuple[Queue, bool]:
+    """The queue, and whether it is new."""
+    now = to_datetime(tx.now)
+    version = settings_versions.store(tx.db, settings, tx.now)
+    queue, made = Queue.objects.get_or_create(
+        account_id=account_id,
+        name=name,
+        deleted_at=None,
+        defaults={"kind": kind, "settings_id": version, "created_at": now, "updated_at": now},
+    )
+    tx.wakes.everyone(of_account(account_id))
+    return queue, made
 
 
 def get_queue(account_id: int, name: str) -> QueueInfo:

@@ -16,7 +16,7 @@ from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
 from queues.broker.types import Encoding, Micros, QueueSettings, Received
-from queues.broker.wakes import HUB
+from queues.broker.wakes import HUB, of_account
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
@@ -35,27 +35,35 @@ def receive(
     lease_seconds: float | None = None,
     consumer: str = "",
     gone: Callable[[], bool] | None = None,
+    await_queue: bool = False,
 ) -> list[Received]:
     """Lease up to ``limit`` ready messages, oldest first, to the caller; at once if there are any, else as
     soon as there is one within ``wait_seconds``. Each counts as an attempt.
 
     ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
-    before anything is handed out; True means that the client has hung up. While it waits the call holds no
-    database connection. Raises QueueNotFound, QuotaExceeded (too many calls like this one are open),
+    before anything is handed out; True means that the client has hung up. ``await_queue``: a queue that does
+    not exist may be made meanwhile, and counts as an empty one. While it waits the call holds no database
+    connection. Raises QueueNotFound, QuotaExceeded (too many calls like this one are open),
     Unavailable.
     """
 
     def look() -> Look:
         operation = Receive(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
-        found: Look = LANES.of("receive").submit(operation)
+        try:
+            found: Look = LANES.of("receive").submit(operation)
+        except QueueNotFound:
+            if not await_queue:
+                raise
+            return Look(of_account(account_id), [], None)
         return found
 
     try:
         with concurrency.open_call(account_id):
             return _look_until(time.monotonic() + wait_seconds, look, limit, tag, gone)
     except QuotaExceeded:
-        with reading() as db:
-            id_of(db, account_id, queue)  # a missing queue is told first
+        if not await_queue:
+            with reading() as db:
+                id_of(db, account_id, queue)  # a missing queue is told first
         raise
 
 
@@ -97,7 +105,8 @@ def _hand_over(look: Look, limit: int) -> None:
 
 @dataclass(slots=True)
 class Look:
-    """What one look into a queue brought. ``next_due``: when more becomes ready by the clock alone."""
+    """What one look into a queue brought. ``queue_id``: the channel to wait on for more. ``next_due``: when
+    more becomes ready by the clock alone."""
 
     queue_id: int
     messages: list[Received]
@@ -171,8 +180,9 @@ class _Claim:
         self.queue_id = queue_id
         self.tag = tag
         self.receivers = receivers
-        # {(end of the lease, consumer): offsets}: leases that are alike are written by one statement.
-        self.leases: dict[tuple[Micros, str], list[int]] = defaultdict(list)
+        # {(end of the lease, consumer, whether expiry spares them): offsets}: leases that are alike are
+        # written by one statement.
+        self.leases: dict[tuple[Micros, str, bool], list[int]] = defaultdict(list)
         self.acked: list[Row] = []
         self.removed: list[int] = []
         self.removed_bytes = 0
@@ -232,7 +242,7 @@ class _Claim:
         else:
             lease = micros(settings.lease_seconds) if receiver.lease is None else receiver.lease
             lease_until, receipt = now + lease, new_receipt
-            self.leases[lease_until, receiver.consumer].append(offset)
+            self.leases[lease_until, receiver.consumer, settings.preserve_leased].append(offset)
         return Received(
             public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
             attempts, lease_until, receipt,
@@ -240,8 +250,16 @@ class _Claim:
 
     def _write(self) -> None:
         db, key = self.tx.db, {"queue": self.queue_id, "lane": PULL_LANE}
-        for (until, consumer), offsets in self.leases.items():
-            db.run(sql.LEASE, offsets=offsets, until=until, consumer=consumer, now=self.tx.now, **key)
+        for (until, consumer, spared), offsets in self.leases.items():
+            db.run(
+                sql.LEASE,
+                offsets=offsets,
+                until=until,
+                consumer=consumer,
+                now=self.tx.now,
+                spared_until=until if spared else 0,
+                **key,
+            )
         done = [row[-1] for row in self.acked] + self.removed
         if done:
             db.run(sql.DELETE_DELIVERIES, offsets=done, **key)
@@ -251,7 +269,7 @@ class _Claim:
         if self.keys:
             partition_keys.put_in_order(self.tx, self.queue_id, self.keys)
         if self.leases:
-            self.tx.wakes.due(self.queue_id, min(until for until, _ in self.leases))
+            self.tx.wakes.due(self.queue_id, min(until for until, _, _ in self.leases))
         self.tx.tally.add(
             self.queue_id,
             received_total=sum(map(len, self.leases.values())) + len(done),

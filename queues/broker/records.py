@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from queues.broker import dead_letters, partition_keys, retry, settings_versions, sql
 from queues.broker.clock import micros
-from queues.broker.types import ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
+from queues.broker.types import DeadReason, ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class Record:
             return State.SCHEDULED
         return State.PENDING
 
+    @property
+    def delivery_sweep_at(self) -> Micros | None:
+        """What its delivery says of expiry: while its settings spare it, not before the lease is over."""
+        spared = self.settings.preserve_leased and self.state == LEASED and self.sweep_at is not None
+        return max(self.sweep_at or 0, self.due_at) if spared else self.sweep_at
+
     # ------------------------------------------------------------ events
 
     def ack(self, now: Micros, delete: bool | None) -> Outcome:
@@ -104,14 +110,21 @@ class Record:
             return Outcome.NOT_HELD
         if request.reason:
             self.last_error, self.message_changed = request.reason, True
-        if request.dead or self.attempts >= self.max_attempts:
-            self.die(now, request.reason or "rejected")
+        if self.attempts >= self.max_attempts:
+            self.die(now, request.reason or DeadReason.EXHAUSTED)
+            return Outcome.DEAD
+        if request.dead:
+            self.die(now, request.reason or DeadReason.REJECTED)
             return Outcome.DEAD
         wait = micros(retry.delay_seconds(self.settings.retry, self.attempts))
         self.deliver_at = now + wait if request.deliver_at is None else request.deliver_at
         self.due_at, self.updated_at, self.consumer = self.deliver_at, now, ""
         self.state = SCHEDULED if self.due_at > now else READY
         self.touched = True
+        if self.settings.preserve_leased and not self.settings.preserve_pending:
+            # A sweep may have put it off to the end of the lease that ends here.
+            self.message_changed = self.message_changed or self.sweep_at != self.expires_at
+            self.sweep_at = self.expires_at
         return Outcome.DONE
 
     def extend(self, now: Micros, seconds: float) -> Outcome:
@@ -124,7 +137,7 @@ class Record:
         """The clock moved it: its delivery time came, or its lease ran out."""
         if self.state == LEASED and self.attempts >= self.max_attempts:
             # Dead since its last lease ended, whenever that is noticed.
-            self.die(self.due_at, "lease expired")
+            self.die(self.due_at, DeadReason.EXHAUSTED)
         elif self.state in (SCHEDULED, LEASED):
             self.state, self.touched = READY, True
 
@@ -132,17 +145,27 @@ class Record:
         """Its time to live is over."""
         unhandled = self.acked_at is None and self.dead_at is None
         if unhandled and self.settings.on_expiry is ExpiryAction.DEAD_LETTER:
-            self.die(now, dead_letters.EXPIRED)
+            self.die(now, DeadReason.EXPIRED)
         else:
             self.remove()
 
+    def outlives(self, now: Micros) -> bool:
+        """Whether its time to live may be over and it stays: somebody holds it, and its settings spare it
+        so long."""
+        return self.settings.preserve_leased and self.leased(now)
+
+    def put_off_expiry(self) -> None:
+        """To the end of its lease, so that the next sweep does not meet it again."""
+        self.sweep_at, self.message_changed, self.touched = self.due_at, True, True
+
     def die(self, now: Micros, reason: str) -> None:
-        """No more deliveries: dead in place, or on to the dead-letter queue."""
+        """No more deliveries: dead in place, or on to the dead-letter queue, or gone."""
         self._leave_lane(now)
         if self.settings.dead_letter_queue is not None:
             self.letter, self.gone = reason, True
             return
         self.lie_dead(now, reason)
+        self.gone = self.settings.drop_dead
 
     def lie_dead(self, now: Micros, reason: str) -> None:
         """Dead in place. What was to be dead-lettered when its life was over already stays until it is dealt
@@ -157,7 +180,10 @@ class Record:
     def revive(self, now: Micros) -> None:
         """Replay: pending again with all attempts before it, at its old place in the order."""
         if self.expires_at is not None:
-            self.expires_at = now + (self.expires_at - self.created_at)
+            life = self.expires_at - self.created_at
+            if self.settings.ttl_from_delivery and self.settings.ttl_seconds is not None:
+                life = min(life, micros(self.settings.ttl_seconds))  # without the delay before it
+            self.expires_at = now + life
         self.sweep_at = None if self.settings.preserve_pending else self.expires_at
         self.attempts, self.deliver_at, self.due_at, self.updated_at = 0, now, now, now
         self.dead_at, self.dead_reason, self.consumer = None, "", ""
@@ -242,15 +268,15 @@ class Batch:
 def delivery_row(record: Record) -> Row:
     return (
         record.queue_id, PULL_LANE, record.offset, record.state, -record.priority, record.tag,
-        record.partition_key, record.deliver_at, record.due_at, record.sweep_at, record.updated_at,
+        record.partition_key, record.deliver_at, record.due_at, record.delivery_sweep_at, record.updated_at,
         record.attempts, record.max_attempts, record.receipt, record.consumer, record.claimed_at,
     )  # fmt: skip
 
 
 def _delivery_update(record: Record) -> Row:
     return (
-        record.state, record.deliver_at, record.due_at, record.updated_at, record.attempts, record.receipt,
-        record.consumer, record.queue_id, PULL_LANE, record.offset,
+        record.state, record.deliver_at, record.due_at, record.delivery_sweep_at, record.updated_at,
+        record.attempts, record.receipt, record.consumer, record.queue_id, PULL_LANE, record.offset,
     )  # fmt: skip
 
 

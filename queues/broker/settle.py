@@ -78,10 +78,11 @@ def _settle_queue(tx: Transaction, queue_id: int, operations: list[Settle]) -> N
 
 
 def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
-    fenced = settlement.receipt is not None
-    if fenced and not (record.leased(now) and record.receipt == settlement.receipt):
+    if settlement.receipt is not None and not (record.leased(now) and record.receipt == settlement.receipt):
         return Outcome.NOT_HELD
     if isinstance(settlement, Ack):
+        if settlement.only_leased and not record.leased(now):
+            return Outcome.NOT_HELD
         return record.ack(now, settlement.delete)
     if isinstance(settlement, Extend):
         return record.extend(now, settlement.seconds)

@@ -47,6 +47,17 @@ class ExpiryAction(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class DeadReason(StrEnum):
+    """Why a message is dead, unless whoever gave it up said so in other words."""
+
+    EXPIRED = "message_expired"
+    """Its time to live was over."""
+    EXHAUSTED = "max_attempts_reached"
+    """Its last delivery failed, or its lease ran out."""
+    REJECTED = "rejected"
+    """It was given up with attempts left."""
+
+
 @dataclass(slots=True, frozen=True)
 class RetryStrategy:
     """When a failed delivery is tried again; how often is ``QueueSettings.max_attempts``.
@@ -67,11 +78,12 @@ class QueueSettings:
     """What a queue does with its messages. A message keeps the settings it was published under.
 
     ``lease_seconds``: how long a receiver may hold a message before others get it.
-    ``max_attempts``: deliveries before the message is dead. ``ttl_seconds``: life from publication,
-    ``None`` = for ever. ``preserve_failed`` / ``preserve_pending``: expiry spares dead messages /
-    messages not yet acked. ``on_expiry``: what becomes of an expired unacked message.
-    ``dead_letter_queue``: name of the queue (same account) that takes the dead; ``None`` = they stay
-    in place as ``failed``.
+    ``max_attempts``: deliveries before the message is dead. ``ttl_seconds``: life from publication (with
+    ``ttl_from_delivery`` from the first delivery time, if that is later), ``None`` = for ever.
+    ``preserve_failed`` / ``preserve_pending`` / ``preserve_leased``: expiry spares dead messages / messages
+    not yet acked / messages somebody holds, while the lease lasts. ``on_expiry``: what becomes of an
+    expired unacked message. ``dead_letter_queue``: name of the queue (same account) that takes the dead;
+    ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted.
     """
 
     auto_ack: bool = False
@@ -84,6 +96,9 @@ class QueueSettings:
     retry: RetryStrategy = field(default_factory=RetryStrategy)
     on_expiry: ExpiryAction = ExpiryAction.DROP
     dead_letter_queue: str | None = None
+    ttl_from_delivery: bool = False
+    preserve_leased: bool = False
+    drop_dead: bool = False
 
     def but(self, **changes: Any) -> QueueSettings:
         return replace(self, **changes)
@@ -160,12 +175,13 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
     """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
-    With ``receipt`` None any live or dead message may be acked by id alone; otherwise only while that
-    receipt's lease is the latest one."""
+    With ``receipt`` None any live or dead message may be acked by id alone (``only_leased``: only one that
+    somebody holds); otherwise only while that receipt's lease is the latest one."""
 
     public_id: str
     delete: bool | None = None
     receipt: int | None = None
+    only_leased: bool = False
 
 
 class Nack(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,8 @@ its commit; the hub wakes one receiver for each message, first come first served
 Receivers also wake by the clock, when a delayed message or a lease falls due.
 
 Those who follow a stream park here too, under one cap with all others. A stream's channel is minus its id
-(``of_stream``), so that it never meets a queue's; what else is said here of queues holds for it.
+(``of_stream``), so that it never meets a queue's; what else is said here of queues holds for it. So do those
+who wait for a queue that is not made yet (``of_account``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ LONGEST_NAP_SECONDS = 60.0
 
 Signal = dict[int, int]
 """Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
+
+
+def of_account(account_id: int) -> int:
+    """The channel on which those wait who want a queue of the account that does not exist. All are woken
+    whenever it gets one: that is rare, and a look costs little."""
+    return (1 << 62) + account_id
 
 
 def of_stream(stream_id: int) -> int:

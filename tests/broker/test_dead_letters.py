@@ -37,7 +37,11 @@ def test_a_last_lease_that_ran_out_is_dead_by_the_clock_alone(new_queue: NewQueu
     assert queue.stats().failed == 1
     assert queue.take() == []  # which writes it down
     after = queue.get("m")
-    assert (after.state, after.dead_at, after.dead_reason) == (State.FAILED, view.dead_at, "lease expired")
+    assert (after.state, after.dead_at, after.dead_reason) == (
+        State.FAILED,
+        view.dead_at,
+        "max_attempts_reached",
+    )
     assert counters(queue)["dead_total"] == 1
     assert_consistent(queue)
 
@@ -101,7 +105,7 @@ def test_those_whose_last_lease_ran_out_move_in_order_too(mortal: Handle, graves
     age(mortal, 11)
     assert mortal.take() == []
     assert graves.ids() == names
-    assert graves.get("9").dead_reason == "lease expired"
+    assert graves.get("9").dead_reason == "max_attempts_reached"
 
 
 def test_an_id_the_dead_letter_queue_holds_is_replaced_by_a_new_one(mortal: Handle, graves: Handle) -> None:
@@ -187,7 +191,7 @@ def test_expiry_may_dead_letter(new_queue: NewQueue, graves: Handle) -> None:
     sweeping.sweep()
     assert queue.ids() == []
     assert sorted(graves.ids()) == ["leased", "pending", "scheduled"]
-    assert {view.dead_reason for view in graves.peek()} == {"expired"}
+    assert {view.dead_reason for view in graves.peek()} == {"message_expired"}
     assert counters(queue)["expired_total"] == 4
     assert_consistent(queue)
     assert_consistent(graves)

@@ -115,7 +115,7 @@ def test_a_message_dead_lettered_in_place_by_expiry_is_there_to_be_seen(new_queu
     sweep()
     sweep()
     view = queue.get("m")
-    assert (view.state, view.dead_reason) == (State.FAILED, "expired")
+    assert (view.state, view.dead_reason) == (State.FAILED, "message_expired")
     assert_consistent(queue)
 
 

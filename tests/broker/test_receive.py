@@ -192,7 +192,7 @@ def test_an_expired_message_is_dead_lettered_instead_of_handed_out(new_queue: Ne
     age(queue, 11)
     assert queue.take() == []
     assert (queue.ids(), target.ids()) == ([], ["old"])
-    assert target.get("old").dead_reason == "expired"
+    assert target.get("old").dead_reason == "message_expired"
 
 
 def test_a_paused_queue_hands_out_nothing_but_takes_everything(q: Handle) -> None:

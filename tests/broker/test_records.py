@@ -121,12 +121,19 @@ def test_a_nack_may_name_any_time(at: int, state: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "request_"), [(3, Nack("m", deliver_at=LATER)), (1, Nack("m", dead=True))]
+    ("attempts", "request_", "reason"),
+    [
+        (3, Nack("m", deliver_at=LATER), "max_attempts_reached"),
+        (1, Nack("m", dead=True), "rejected"),
+        (3, Nack("m", reason="why"), "why"),
+    ],
 )
-def test_a_nack_on_the_last_attempt_or_on_request_is_death(attempts: int, request_: Nack) -> None:
+def test_a_nack_on_the_last_attempt_or_on_request_is_death(
+    attempts: int, request_: Nack, reason: str
+) -> None:
     made = record(LEASED, LATER, attempts)
     assert made.nack(NOW, request_) is Outcome.DEAD
-    assert (made.state, made.dead_at, made.dead_reason) == (None, NOW, "rejected")
+    assert (made.state, made.dead_at, made.dead_reason) == (None, NOW, reason)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +162,7 @@ def test_what_falls_due_is_ready(state: int) -> None:
 def test_a_last_lease_that_ran_out_is_death_at_that_instant() -> None:
     made = record(LEASED, EARLIER, attempts=3)
     made.fall_due(NOW)
-    assert (made.state, made.dead_at, made.dead_reason) == (None, EARLIER, "lease expired")
+    assert (made.state, made.dead_at, made.dead_reason) == (None, EARLIER, "max_attempts_reached")
 
 
 def test_death_leaves_for_the_dead_letter_queue_where_there_is_one() -> None:
@@ -189,7 +196,44 @@ def test_expiry_dead_letters_what_nobody_handled_if_the_settings_say_so() -> Non
         made.settings = made.settings.but(on_expiry=ExpiryAction.DEAD_LETTER, dead_letter_queue="graves")
         made.expire(NOW)
         assert made.gone
-        assert made.letter == ("" if handled else "expired")
+        assert made.letter == ("" if handled else "message_expired")
+
+
+def test_with_drop_dead_the_dead_are_gone_unless_a_queue_is_to_have_them() -> None:
+    for queue, gone in ((None, ""), ("graves", "max_attempts_reached")):
+        made = record(LEASED, LATER, attempts=3)
+        made.settings = made.settings.but(drop_dead=True, dead_letter_queue=queue)
+        assert made.nack(NOW, Nack("m")) is Outcome.DEAD
+        assert (made.gone, made.state, made.letter) == (True, None, gone)
+
+
+def test_expiry_spares_what_somebody_holds_if_the_settings_say_so() -> None:
+    made = record(LEASED, LATER)
+    assert not made.outlives(NOW)
+    made.settings = made.settings.but(preserve_leased=True)
+    assert made.outlives(NOW)
+    assert not made.outlives(LATER)
+    assert not record(READY).outlives(NOW)
+
+
+def test_what_is_spared_is_swept_at_the_end_of_its_lease_or_once_it_is_given_back() -> None:
+    made = record(LEASED, LATER)
+    made.settings = made.settings.but(preserve_leased=True)
+    made.expires_at = made.sweep_at = NOW - 1
+    assert made.delivery_sweep_at == LATER
+    made.put_off_expiry()
+    assert (made.sweep_at, made.delivery_sweep_at) == (LATER, LATER)
+    made.extend(NOW, 120)
+    assert made.delivery_sweep_at == NOW + 120_000_000
+    made.nack(NOW, Nack("m"))
+    assert (made.sweep_at, made.delivery_sweep_at) == (NOW - 1, NOW - 1)
+
+
+def test_a_replay_leaves_out_the_delay_before_the_first_life() -> None:
+    made = dead()
+    made.settings = made.settings.but(ttl_from_delivery=True, ttl_seconds=600)
+    made.revive(NOW)
+    assert made.expires_at == NOW + 600_000_000
 
 
 def test_a_replay_starts_a_new_life_of_the_same_length() -> None:

@@ -115,7 +115,7 @@ def test_the_last_nack_is_death_whatever_time_it_names(new_queue: NewQueue) -> N
         State.FAILED,
         None,
         1,
-        "rejected",
+        "max_attempts_reached",
     )
     assert view.dead_at == view.updated_at
     assert queue.take() == []

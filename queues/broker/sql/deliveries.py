@@ -32,6 +32,7 @@ UPDATE_DELIVERIES = Update(
         "state": "smallint",
         "deliver_at": "bigint",
         "due_at": "bigint",
+        "sweep_at": "bigint",
         "updated_at": "bigint",
         "attempts": "int",
         "receipt": "bigint",
@@ -48,7 +49,8 @@ LEASE = Statement(
     """
     UPDATE queues_delivery SET state = 2, due_at = :until, updated_at = :now, attempts = attempts + 1,
         receipt = CASE WHEN receipt >= :now THEN receipt + 1 ELSE :now END, consumer = :consumer,
-        claimed_at = :now
+        claimed_at = :now,
+        sweep_at = CASE WHEN sweep_at < :spared_until THEN :spared_until ELSE sweep_at END
     WHERE queue_id = :queue AND lane = :lane AND "offset" {in:offsets}
     """
 )

@@ -14,7 +14,8 @@ _STATE = """
         WHEN d.state = 0 AND d.due_at > :now THEN 'scheduled'
         ELSE 'pending' END
 """
-_ALIVE = "(m.sweep_at IS NULL OR m.sweep_at > :now)"
+# A delivery's sweep_at is its message's, but for those that expiry spares while they are leased.
+_ALIVE = "(m.sweep_at IS NULL OR m.sweep_at > :now OR d.sweep_at > :now)"
 
 _VIEW = f"""
     m.public_id, m."offset", {_STATE}, m.body, m.encoding, m.size, m.tag, m.partition_key, m.priority,
@@ -104,6 +105,7 @@ COUNT_ALL = Statement(
     FROM (
         SELECT {_STATE} AS state {_WITH_DELIVERY}
         WHERE +m.queue_id = :queue AND m.sweep_at IS NOT NULL AND m.sweep_at <= :now
+            AND (d.sweep_at IS NULL OR d.sweep_at <= :now)
     ) expired
     """
 )
