@@ -207,6 +207,16 @@ TABLE: tuple[Setting, ...] = (
         high=60,
     ),
     Setting(
+        "OKMQ_STOP_SECONDS",
+        "int",
+        15,
+        "How long the worker may finish what it has in hand when it is told to stop. The rest is given back, "
+        "for another worker to go on with at once.",
+        unit="seconds",
+        low=0,
+        high=25,
+    ),
+    Setting(
         "OKMQ_PG_POOL",
         "int",
         16,

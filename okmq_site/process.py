@@ -1,4 +1,4 @@
-"""What happens in a web process besides requests: its birth, its housekeeping thread, its end.
+"""What happens in a web process besides requests: its birth, the worker, its end.
 
 The functions here are gunicorn's hooks (``gunicorn.conf.py``).
 """
@@ -24,8 +24,8 @@ logger = logging.getLogger("okmq.process")
 OPEN_FILES = 65_536
 """File descriptors wanted: one a connection, a few a thread. The usual soft limit is 1024."""
 
-keeps_house = True
-"""Whether web processes run the worker in a thread. ``serve --no-worker`` turns it off before they fork."""
+runs_worker = True
+"""Whether one of the web processes runs the worker. ``serve --no-worker`` turns it off before they fork."""
 
 
 def raise_open_files_limit() -> None:
@@ -38,6 +38,10 @@ def raise_open_files_limit() -> None:
 
 def on_starting(arbiter: Arbiter) -> None:
     """The master begins, before it forks."""
+    if runs_worker:
+        from queues.worker.elected import WORKER
+
+        WORKER.open()
     if settings.OKMQ_METRICS_ENABLED:
         from okmq_site.metrics import shared
 
@@ -59,14 +63,17 @@ def _host_port(name: tuple[Any, ...]) -> str:
 
 def post_worker_init(worker: Worker) -> None:
     """A web process begins, before its first request."""
+    from queues.worker.crew import Crew
+    from queues.worker.elected import WORKER
+    from queues.worker.services import services_of_each_web_process
+
     _settle_memory()
     _end_waits_on_stop(worker)
     if settings.OKMQ_METRICS_ENABLED:
         _measure(worker)
-    if keeps_house:
-        from queues.broker.housekeeping import start_thread
-
-        start_thread()
+    Crew(services_of_each_web_process()).start()
+    if runs_worker:
+        WORKER.stand()
     _log("web process started", "process_start")
 
 
@@ -82,7 +89,9 @@ def _settle_memory() -> None:
 def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
     """A web process ends (told in that process)."""
     from okmq_site import access
+    from queues.worker.elected import WORKER
 
+    WORKER.stop(settings.OKMQ_STOP_SECONDS)
     access.WRITER.close()
     _log("web process stopped", "process_stop")
 
@@ -120,15 +129,18 @@ def _log(message: str, event: str) -> None:
 
 
 def _end_waits_on_stop(worker: Worker) -> None:
-    """On SIGTERM, have waiting receives answer at once; gunicorn then waits for requests in flight.
+    """On SIGTERM, have waiting receives answer at once and the worker finish; gunicorn then waits for
+    requests in flight.
 
     SIGINT comes from a Ctrl-C in the terminal, to the master as well: the master decides, and tells the
     workers by SIGTERM.
     """
     from queues.broker.shutdown import begin
+    from queues.worker.elected import WORKER
 
     def stop(signum: int, frame: FrameType | None) -> None:
         begin()
+        WORKER.begin_stop()
         worker.handle_exit(signum, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from accounts import services
 from queues.broker import concurrency, due, queues, usage
 from queues.broker.errors import BrokerError, ShuttingDown
 from queues.broker.lanes import Transaction, in_transaction
@@ -44,17 +43,9 @@ SWEEPS: list[Chore] = [due.sweep]
 PURGES: list[Chore] = [queues.purge_deleted, usage.merge_shards, concurrency.drop_lost]
 
 
-def start_thread() -> threading.Thread:
-    """Keep house in the background of this process until it ends."""
-    thread = threading.Thread(target=run, args=(threading.Event(),), name="okmq-housekeeping", daemon=True)
-    thread.start()
-    return thread
-
-
 def run(stop: threading.Event) -> None:
     """Keep house until ``stop`` is set. Survives a database that is away for a while."""
     next_sweep = 0.0
-    log.info("worker started", extra={"fields": {"event": "worker_start", "holder": own_name()}})
     while not stop.is_set():
         try:
             if in_transaction(hold_duty):
@@ -62,7 +53,6 @@ def run(stop: threading.Event) -> None:
                 _tidy(stop, sweeping=sweeping)
                 if sweeping:
                     next_sweep = time.monotonic() + settings.OKMQ_SWEEP_SECONDS
-            services.flush_last_used()
         except ShuttingDown:
             return
         except BrokerError as error:
@@ -73,7 +63,6 @@ def run(stop: threading.Event) -> None:
             # A connection that broke must not be met again.
             connection.close()
         stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS)
-    log.info("worker stopped", extra={"fields": {"event": "worker_stop", "holder": own_name()}})
 
 
 def hold_duty(tx: Transaction, holder: str = "", name: str = "housekeeping") -> bool:

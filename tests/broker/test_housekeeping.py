@@ -6,9 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 
-from accounts import services
 from queues.broker import clock, housekeeping
 from queues.broker.errors import Unavailable
 from queues.broker.lanes import in_transaction
@@ -128,27 +126,3 @@ def test_housekeeping_survives_a_database_that_is_away(
     q.publish("m", deliver_at=clock.now() + clock.micros(10))
     age(q, 11)
     eventually(lambda: Delivery.objects.get(queue_id=q.id).state == DeliveryState.READY)
-
-
-def test_a_broken_connection_of_its_own_is_not_met_again(
-    running: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it does through the ORM must not fail for ever once its connection broke."""
-    fine, broken = threading.Event(), threading.Event()
-
-    def flush() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        if broken.is_set():
-            fine.set()
-            return
-        raw = connection.connection
-        assert raw is not None
-        broken.set()
-        raw.close()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-
-    monkeypatch.setattr(services, "flush_last_used", flush)
-    assert fine.wait(10)
-    assert broken.is_set()

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from okmq_site import bootstrap, process
-from queues.broker import housekeeping
 from queues.management.commands import serve
+from queues.worker import crew
+from queues.worker.elected import WORKER
 
 
 @pytest.fixture
@@ -19,7 +20,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what ``post_worker_init`` started."""
     calls: list[str] = []
     monkeypatch.setattr(process, "_end_waits_on_stop", lambda worker: calls.append("signals"))
-    monkeypatch.setattr(housekeeping, "start_thread", lambda: calls.append("housekeeping"))
+    monkeypatch.setattr(WORKER, "stand", lambda: calls.append("worker"))
+    monkeypatch.setattr(crew.Crew, "start", lambda self: None)
     return calls
 
 
@@ -38,7 +40,7 @@ def served(monkeypatch: pytest.MonkeyPatch, started: list[str]) -> list[dict[str
     monkeypatch.setattr(serve, "Server", NoServer)
     monkeypatch.setattr(bootstrap, "prepare", lambda: None)
     monkeypatch.setattr(bootstrap, "leave_database", lambda: None)
-    monkeypatch.setattr(process, "keeps_house", True)
+    monkeypatch.setattr(process, "runs_worker", True)
     for name in ("OKMQ_THREADS", "OKMQ_PROCESSES", "OKMQ_MAX_PARKED"):
         monkeypatch.setattr(settings, name, getattr(settings, name))
     return options
@@ -48,12 +50,12 @@ def served(monkeypatch: pytest.MonkeyPatch, started: list[str]) -> list[dict[str
 def test_serve_runs_the_worker_too(served: list[dict[str, Any]], started: list[str]) -> None:
     call_command("serve", host="::1", port=0, processes=1, threads=100)
     assert served == [{"bind": "[::1]:0", "workers": 1, "threads": 100}]
-    assert started == ["signals", "housekeeping"]
+    assert started == ["signals", "worker"]
     assert settings.OKMQ_MAX_PARKED == 100 - settings.OKMQ_RESERVED_THREADS
 
 
 @pytest.mark.usefixtures("django_db_setup")
-def test_no_worker_leaves_housekeeping_to_runworker(served: list[dict[str, Any]], started: list[str]) -> None:
+def test_no_worker_leaves_all_of_it_to_runworker(served: list[dict[str, Any]], started: list[str]) -> None:
     call_command("serve", no_worker=True)
     assert len(served) == 1
     assert started == ["signals"]

@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 
@@ -14,15 +15,23 @@ class Command(BaseCommand):
     help = "Do the worker's duties in the foreground until SIGTERM or Ctrl-C. Any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from queues.broker.housekeeping import run
+        from queues.worker.crew import Worker
 
         stop = threading.Event()
 
         def on_signal(signum: int, frame: FrameType | None) -> None:
-            stop.set()
+            # By a thread: the handler may have interrupted a holder of the very lock that set() needs.
+            threading.Thread(target=stop.set, daemon=True).start()
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
+        worker = Worker()
         self.stdout.write("OKMQ worker is running  (stop with Ctrl-C)")
         self.stdout.flush()
-        run(stop)
+        worker.start()
+        stop.wait()
+        worker.stop(settings.OKMQ_STOP_SECONDS + GRACE_SECONDS)
+
+
+GRACE_SECONDS = 5
+"""Beyond what services allow what they have in hand: time to write how it ended."""

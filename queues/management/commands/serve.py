@@ -63,7 +63,7 @@ class Command(BaseCommand):
         settings.OKMQ_THREADS = threads
         settings.OKMQ_PROCESSES = processes
         settings.OKMQ_MAX_PARKED = threads - settings.OKMQ_RESERVED_THREADS
-        process.keeps_house = not options["no_worker"]
+        process.runs_worker = not options["no_worker"]
         if processes > 1 and not settings.ON_POSTGRESQL:
             self.stderr.write(
                 "Several processes on SQLite wake each other slowly and gain nothing; 1 is better."

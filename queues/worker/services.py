@@ -1,0 +1,47 @@
+"""All that a worker does."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.conf import settings
+
+from accounts import services
+from queues.broker import housekeeping
+from queues.worker.service import Service
+
+
+def all_services() -> list[Service]:
+    """A fresh set: services keep state, and each crew needs its own."""
+    return [Housekeeping()]
+
+
+def services_of_each_web_process() -> list[Service]:
+    """What no other process can do for it, worker or not."""
+    return [KeyUse()]
+
+
+class Housekeeping:
+    """Keeping the tables small (``queues.broker.housekeeping``)."""
+
+    name = "housekeeping"
+
+    def run(self, stop: threading.Event) -> None:
+        housekeeping.run(stop)
+
+    def detail(self) -> dict[str, Any]:
+        return {}
+
+
+class KeyUse:
+    """Writing down when the keys that this process was shown were used last."""
+
+    name = "key-use"
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS):
+            services.flush_last_used()
+
+    def detail(self) -> dict[str, Any]:
+        return {}
