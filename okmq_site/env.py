@@ -178,6 +178,17 @@ TABLE: tuple[Setting, ...] = (
         high=10_000,
     ),
     Setting(
+        "OKMQ_MAX_STREAMS",
+        "int",
+        256,
+        "Event streams that one web process keeps open at the same time; each takes a thread for as long as "
+        "it lasts, and they share with waiting receives what `OKMQ_RESERVED_THREADS` leaves. One more is "
+        "answered 503.",
+        unit="streams",
+        low=1,
+        high=10_000,
+    ),
+    Setting(
         "OKMQ_PROCESSES",
         "int",
         None,

@@ -87,11 +87,14 @@ class GunicornFilter(logging.Filter):
     """Keeps what clients sent out of gunicorn's own lines.
 
     It quotes a broken header or request line, which may hold a key; our request line tells of the refusal
-    without quoting. With an exception it names the URI, whose query string may hold one.
+    without quoting. With an exception it names the URI, whose query string may hold one. A client that takes
+    nothing of its answer for too long is its own mistake and no event here.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if str(record.msg).startswith("Invalid request from ip="):
+            return False
+        if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
             return False
         if isinstance(record.args, tuple):
             record.args = tuple(_without_query(value) for value in record.args)

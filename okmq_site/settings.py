@@ -37,6 +37,7 @@ OKMQ_THREADS: int = values["OKMQ_THREADS"]
 OKMQ_RESERVED_THREADS: int = values["OKMQ_RESERVED_THREADS"]
 # Receivers that may wait at once; past that an empty queue is answered at once.
 OKMQ_MAX_PARKED = max(OKMQ_THREADS - OKMQ_RESERVED_THREADS, 0)
+OKMQ_MAX_STREAMS: int = values["OKMQ_MAX_STREAMS"]
 OKMQ_PROCESSES: int = values["OKMQ_PROCESSES"] or (2 if ON_POSTGRESQL else 1)
 OKMQ_HOUSEKEEPING_SECONDS: int = values["OKMQ_HOUSEKEEPING_SECONDS"]
 OKMQ_SWEEP_SECONDS: int = values["OKMQ_SWEEP_SECONDS"]

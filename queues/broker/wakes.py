@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from queues.broker import clock
@@ -59,12 +59,32 @@ class Waiter:
         self._lock.release()
 
 
+class Follower:
+    """One who follows channels for as long as it likes, as an event stream does. Following takes nothing
+    away, so each signal of a channel wakes all its followers; one that comes while it is busy is not lost."""
+
+    def __init__(self, channels: Iterable[int]) -> None:
+        self.channels = frozenset(channels)
+        self._changed = threading.Event()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a channel was signalled since the last time this said so, or within ``seconds``."""
+        if not self._changed.wait(max(seconds, 0)):
+            return False
+        self._changed.clear()  # before the look that follows: what comes during it is told again
+        return True
+
+    def wake(self) -> None:
+        self._changed.set()
+
+
 class Hub:
-    """This process's parked receivers."""
+    """This process's parked receivers, and those who follow channels."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parked: dict[int, deque[Waiter]] = defaultdict(deque)
+        self._followers: dict[int, set[Follower]] = {}
         self._count = 0
         # When each queue was last signalled, on a counter of signals: closes the gap between a receiver's
         # empty look and its parking.
@@ -81,13 +101,34 @@ class Hub:
 
     @property
     def parked(self) -> int:
-        """How many receivers are parked now."""
+        """How many receivers are parked now, followers included."""
         return self._count
 
     def queues(self) -> set[int]:
-        """Queues somebody is parked on."""
+        """Queues somebody is parked on, and channels somebody follows."""
         with self._lock:
-            return {queue_id for queue_id, waiters in self._parked.items() if waiters}
+            return {queue_id for queue_id, waiters in self._parked.items() if waiters} | set(self._followers)
+
+    def follow(self, channels: Iterable[int], limit: int) -> Follower | None:
+        """A place until ``unfollow``; None when ``limit`` places are taken or the process is stopping."""
+        self.on_park()
+        follower = Follower(channels)
+        with self._lock:
+            if self._count >= limit or self.closing:
+                return None
+            self._count += 1
+            for channel in follower.channels:
+                self._followers.setdefault(channel, set()).add(follower)
+        return follower
+
+    def unfollow(self, follower: Follower) -> None:
+        with self._lock:
+            self._count -= 1
+            for channel in follower.channels:
+                followers = self._followers[channel]
+                followers.remove(follower)
+                if not followers:
+                    del self._followers[channel]
 
     def stamp(self) -> int:
         """To be taken before a look, and shown when parking after finding nothing."""
@@ -133,6 +174,7 @@ class Hub:
         who takes a single tag may look in vain: those after him look too, down to one who takes any."""
         with self._lock:
             self._stamp(queue_id)
+            self._wake_followers(queue_id)
             waiters = self._parked.get(queue_id)
             if not waiters:
                 return
@@ -149,6 +191,10 @@ class Hub:
                 count -= not waiter.tag or left is not None
             waiters.extendleft(reversed(passed_over))
 
+    def _wake_followers(self, channel: int) -> None:
+        for follower in self._followers.get(channel, ()):
+            follower.wake()
+
     def _stamp(self, queue_id: int) -> None:
         self._signals += 1
         if len(self._last) > 50_000:
@@ -162,8 +208,11 @@ class Hub:
         with self._lock:
             if queue_id is None:
                 woken = list(self._parked.values())
+                for channel in self._followers:
+                    self._wake_followers(channel)
             else:
                 self._stamp(queue_id)
+                self._wake_followers(queue_id)
                 woken = [self._parked[queue_id]] if queue_id in self._parked else []
             for parked in woken:
                 while parked:
@@ -178,7 +227,7 @@ class Hub:
             if news:
                 # Somebody between look and parking has not seen this: the stamp sends him back to look.
                 self._stamp(queue_id)
-            if not self._parked.get(queue_id):
+            if not self._parked.get(queue_id) and queue_id not in self._followers:
                 return  # whoever parks later has looked and knows
             # Only the earliest is kept. The receiver it wakes looks, and brings back the next one.
             if at >= self._next_due.get(queue_id, at + 1):

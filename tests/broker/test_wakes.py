@@ -295,3 +295,37 @@ def test_a_transactions_wakes_are_sent_together(monkeypatch: pytest.MonkeyPatch,
     assert told == [{QUEUE: 2, OTHER: 1, 3: EVERYONE}]
     Wakes().send()
     assert len(told) == 1
+
+
+def test_every_follower_of_a_channel_is_woken_and_none_is_used_up(lot: Lot) -> None:
+    (waiter,) = lot.parked("")
+    followers = [lot.hub.follow(channels, 99) for channels in ((QUEUE,), (QUEUE, OTHER), (OTHER,))]
+    one, both, other = (follower for follower in followers if follower is not None)
+    lot.hub.signal(QUEUE)
+    assert waiter.woken
+    assert [follower.wait(0) for follower in (one, both, other)] == [True, True, False]
+    assert not one.wait(0)
+    lot.hub.wake_everyone(OTHER)
+    assert [follower.wait(0) for follower in (one, both, other)] == [False, True, True]
+    lot.hub.wake_everyone()
+    assert all(follower.wait(0) for follower in (one, both, other))
+    for follower in (one, both, other):
+        lot.hub.unfollow(follower)
+
+
+def test_a_follower_has_a_place_until_it_leaves(lot: Lot) -> None:
+    follower = lot.hub.follow((QUEUE,), 1)
+    assert follower is not None
+    assert lot.hub.queues() == {QUEUE}
+    assert lot.hub.follow((QUEUE,), 1) is None
+    assert lot.park(limit=1) is None
+    lot.hub.unfollow(follower)
+    assert lot.park(limit=1) is not None
+
+
+def test_a_follower_is_woken_by_the_clock(lot: Lot) -> None:
+    follower = lot.hub.follow((QUEUE,), 99)
+    assert follower is not None
+    lot.hub.due(QUEUE, clock.now() + clock.micros(0.02))
+    assert follower.wait(LONG)
+    lot.hub.unfollow(follower)
