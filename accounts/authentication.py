@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.models import SCOPES
-from accounts.services import AuthenticatedKey, authenticate
+from accounts.services import AuthenticatedKey, anonymous, authenticate
 from accounts.wrong_keys import seconds_to_wait
 
 SCHEMES = frozenset({"bearer", "apikey"})
@@ -49,10 +50,10 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, AuthenticatedKey] | None:
         # Read past DRF's wrapper: its attribute proxy is slow, and this runs in every request.
         meta = request._request.META
-        header = meta.get("HTTP_AUTHORIZATION") or meta.get("HTTP_X_API_KEY")
-        if not header:
+        shown = self.shown(request)
+        if not shown:
             return None
-        text = key_in_header(header)
+        text = self.key_in(shown)
         key = authenticate(text) if text else None
         if key is None:
             wait = seconds_to_wait(meta)
@@ -61,9 +62,30 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The API key is not valid.")
         return key, key
 
+    def shown(self, request: Request) -> str:
+        """What the client shows of itself; "" for nothing."""
+        meta = request._request.META
+        return meta.get("HTTP_AUTHORIZATION") or meta.get("HTTP_X_API_KEY") or ""
+
+    def key_in(self, shown: str) -> str | None:
+        """The key's text in that, or None where there is none."""
+        return key_in_header(shown)
+
     def authenticate_header(self, request: Request) -> str:
         """Without it DRF would answer 403 instead of 401."""
         return "Bearer"
+
+
+class OpenAuthentication(ApiKeyAuthentication):
+    """For dialects whose clients need no key: who shows none speaks for ``OKMQ_ANONYMOUS_ACCOUNT``, if the
+    operator named one. A wrong key stays a wrong key."""
+
+    def authenticate(self, request: Request) -> tuple[Any, AuthenticatedKey] | None:
+        found = super().authenticate(request)
+        if found is None and settings.OKMQ_ANONYMOUS_ACCOUNT:
+            key = anonymous(settings.OKMQ_ANONYMOUS_ACCOUNT)
+            return None if key is None else (key, key)
+        return found
 
 
 def key_in_header(value: str) -> str | None:

@@ -24,6 +24,8 @@ CACHE_SECONDS = 5.0
 REFRESH_SECONDS = 4.0
 CACHE_ENTRIES = 10_000
 LAST_USED_SECONDS = 60.0
+NO_KEY = 0
+"""The ``key_id`` of callers who need none."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -100,9 +102,16 @@ def authenticate(text: str) -> AuthenticatedKey | None:
     return _cache.get(text)
 
 
+def anonymous(email: str) -> AuthenticatedKey | None:
+    """What stands for a key where none is needed: all scopes of the account ``email``; None when there is no
+    such account, or it is not active. Raises ``django.db.Error``."""
+    return _anonymous.get(email)
+
+
 def forget_cached_keys() -> None:
     """Have every key of this process looked up afresh."""
     _cache.clear()
+    _anonymous.clear()
 
 
 def flush_last_used() -> int:
@@ -127,6 +136,14 @@ def _look_up(text: str) -> AuthenticatedKey | None:
         return None
     _last_used.note(key.pk, keys.hash_secret(parts.secret) if _is_stale(parts, key) else None)
     return AuthenticatedKey(key.account_id, key.pk, frozenset(key.scopes), key.expires_at)
+
+
+def _look_up_account(email: str) -> AuthenticatedKey | None:
+    try:
+        account = Account.objects.filter(email=normalise_email(email), is_active=True).first()
+    finally:
+        connection.close_if_unusable_or_obsolete()
+    return None if account is None else AuthenticatedKey(account.pk, NO_KEY, frozenset(SCOPES))
 
 
 def _is_stale(parts: keys.KeyParts, key: ApiKey) -> bool:
@@ -236,4 +253,5 @@ class _LastUsed:
 
 
 _cache = _KeyCache(_look_up)
+_anonymous = _KeyCache(_look_up_account)
 _last_used = _LastUsed()

@@ -36,7 +36,9 @@ def prepare() -> Credentials | None:
     """
     with _one_at_a_time():
         call_command("migrate", interactive=False, verbosity=0)
-        return _first_start()
+        made = _first_start()
+        _make_anonymous_account()
+        return made
 
 
 def first_account_made_at() -> datetime | None:
@@ -69,6 +71,13 @@ def _first_start() -> Credentials | None:
             password = secrets.token_urlsafe(12)
             users.create_superuser(ADMIN, password=password)
         return Credentials(EMAIL, key, ADMIN, password)
+
+
+def _make_anonymous_account() -> None:
+    from accounts import services
+
+    if settings.OKMQ_ANONYMOUS_ACCOUNT:
+        services.get_or_create_account(settings.OKMQ_ANONYMOUS_ACCOUNT)
 
 
 @contextlib.contextmanager

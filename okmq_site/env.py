@@ -140,6 +140,15 @@ TABLE: tuple[Setting, ...] = (
         high=100_000,
     ),
     Setting(
+        "OKMQ_ANONYMOUS_ACCOUNT",
+        "str",
+        "",
+        "E-mail address of the account that TinyMQ and Tasks clients without any key speak for, with all "
+        "scopes: **whoever reaches the port may then do anything in it**. The server makes the account if "
+        "there is none. Empty: they are answered 401. A wrong key is refused in any case.",
+        shown_default="none",
+    ),
+    Setting(
         "OKMQ_POLL_SECONDS",
         "int",
         20,

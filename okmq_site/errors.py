@@ -21,7 +21,7 @@ from django.views import defaults
 from queues.broker.errors import Unavailable
 
 Shape = Callable[[int, str], object]
-"""From HTTP status and message to what is sent as JSON."""
+"""From HTTP status and message to what is sent: a ``str`` as plain text, anything else as JSON."""
 
 logger = logging.getLogger("okmq.errors")
 
@@ -41,17 +41,19 @@ def register(prefixes: Iterable[str], shape: Shape) -> None:
         _shapes[prefix] = shape
 
 
-def body(path: str, status: int, message: str) -> bytes:
-    """The JSON text of an error in the shape of ``path``'s dialect."""
+def body(path: str, status: int, message: str) -> tuple[bytes, str]:
+    """An error in the shape of ``path``'s dialect, and its content type."""
     matching = [prefix for prefix in _shapes if path.startswith(prefix)]
     shape = _shapes[max(matching, key=len)] if matching else okmq_shape
-    return msgspec.json.encode(shape(status, message))
+    told = shape(status, message)
+    if isinstance(told, str):
+        return told.encode(), "text/plain; charset=utf-8"
+    return msgspec.json.encode(told), "application/json"
 
 
 def response(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(
-        body(path, status, message), status=status, content_type="application/json", headers=headers
-    )
+    content, content_type = body(path, status, message)
+    return HttpResponse(content, status=status, content_type=content_type, headers=headers)
 
 
 def is_console(path: str) -> bool:

@@ -62,12 +62,12 @@ class Worker(ThreadWorker):
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer and end a request that never reached a view. Its path is unknown or cannot be trusted, so
     the body has OKMQ's shape."""
-    text = errors.body("", status, message or http.HTTPStatus(status).phrase)
+    text, content_type = errors.body("", status, message or http.HTTPStatus(status).phrase)
     head = (
         f"HTTP/1.1 {status} {reason}\r\n"
         "Connection: close\r\n"
         f"{request_ids.HEADER}: {request_ids.fresh()}\r\n"
-        "Content-Type: application/json\r\n"
+        f"Content-Type: {content_type}\r\n"
         f"Content-Length: {len(text)}\r\n\r\n"
     )
     util.write_nonblock(sock, head.encode("latin-1") + text)

@@ -22,16 +22,18 @@ def dialect_shape() -> Iterator[None]:
         ["/dialect/", "/dialect/v2/"], lambda status, message: {"code": status, "detail": message}
     )
     errors.register(["/dialect/v2/"], lambda status, message: {"v2": message})
+    errors.register(["/plain/"], lambda status, message: f"{message}\n")
     yield
-    for prefix in ("/dialect/", "/dialect/v2/"):
+    for prefix in ("/dialect/", "/dialect/v2/", "/plain/"):
         del errors._shapes[prefix]
 
 
 @pytest.mark.usefixtures("dialect_shape")
 def test_each_dialect_has_its_shape_and_the_longest_prefix_decides() -> None:
-    assert errors.body("/dialect/x", 404, "no") == b'{"code":404,"detail":"no"}'
-    assert errors.body("/dialect/v2/x", 404, "no") == b'{"v2":"no"}'
-    assert errors.body("/queues", 404, "no") == b'{"error":"no"}'
+    assert errors.body("/dialect/x", 404, "no") == (b'{"code":404,"detail":"no"}', "application/json")
+    assert errors.body("/dialect/v2/x", 404, "no") == (b'{"v2":"no"}', "application/json")
+    assert errors.body("/plain/x", 404, "no") == (b"no\n", "text/plain; charset=utf-8")
+    assert errors.body("/queues", 404, "no") == (b'{"error":"no"}', "application/json")
 
 
 @pytest.mark.parametrize(
