@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts import keys
 from accounts.models import SCOPES, Account, ApiKey, validate_scopes
+from queues.broker.audit import ANONYMOUS, Act
 
 CACHE_SECONDS = 5.0
 REFRESH_SECONDS = 4.0
@@ -36,8 +37,14 @@ class AuthenticatedKey:
     key_id: int
     scopes: frozenset[str]
     expires_at: datetime | None = None
+    public: str = ""
 
     is_authenticated = True
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names its holder."""
+        return f"key {self.public}" if self.public else ANONYMOUS
 
 
 def create_account(email: str) -> Account:
@@ -75,7 +82,9 @@ def revoke_key(public: str) -> ApiKey:
     once, others within ``CACHE_SECONDS``. Raises ``ApiKey.DoesNotExist``."""
     parts = public.split("_")
     key = ApiKey.objects.select_related("account").get(public=parts[1] if len(parts) > 1 else public)
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            Act(key.account_id, "key.revoke", f"key {key.public}").save()
     forget_cached_keys()
     return key
 
@@ -135,7 +144,7 @@ def _look_up(text: str) -> AuthenticatedKey | None:
     if key is None or not keys.secret_matches(parts.secret, key.secret_hash) or not key.is_usable():
         return None
     _last_used.note(key.pk, keys.hash_secret(parts.secret) if _is_stale(parts, key) else None)
-    return AuthenticatedKey(key.account_id, key.pk, frozenset(key.scopes), key.expires_at)
+    return AuthenticatedKey(key.account_id, key.pk, frozenset(key.scopes), key.expires_at, key.public)
 
 
 def _look_up_account(email: str) -> AuthenticatedKey | None:

@@ -237,6 +237,15 @@ TABLE: tuple[Setting, ...] = (
         high=25,
     ),
     Setting(
+        "OKMQ_AUDIT_DAYS",
+        "int",
+        90,
+        "How long the audit log keeps who destroyed, replayed or changed what.",
+        unit="days",
+        low=1,
+        high=3650,
+    ),
+    Setting(
         "OKMQ_PG_POOL",
         "int",
         16,

@@ -43,6 +43,7 @@ OKMQ_PROCESSES: int = values["OKMQ_PROCESSES"] or (2 if ON_POSTGRESQL else 1)
 OKMQ_HOUSEKEEPING_SECONDS: int = values["OKMQ_HOUSEKEEPING_SECONDS"]
 OKMQ_SWEEP_SECONDS: int = values["OKMQ_SWEEP_SECONDS"]
 OKMQ_STOP_SECONDS: int = values["OKMQ_STOP_SECONDS"]
+OKMQ_AUDIT_DAYS: int = values["OKMQ_AUDIT_DAYS"]
 OKMQ_LOG_LEVEL: str = values["OKMQ_LOG_LEVEL"]
 OKMQ_ACCESS_LOG: bool = values["OKMQ_ACCESS_LOG"]
 OKMQ_METRICS_ENABLED: bool = values["OKMQ_METRICS_ENABLED"]
@@ -73,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "okmq_site.acting.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from queues.broker.audit import Act
 from queues.broker.db import Statement
 from queues.broker.lanes import LANES, Operation, in_transaction
 from queues.broker.wakes import of_stream
@@ -45,12 +46,12 @@ def delete_messages(account_id: int, stream: str, *, before: int | None = None) 
     found: Found = in_transaction(begin)
     # What is produced from now on stays.
     until = found.next_offset - 1 if before is None else min(before, found.next_offset) - 1
-    removed = 0
-    while True:
-        chunk: int = in_transaction(partial(_remove_locked, found, until))
+    removed, chunk = 0, CHUNK
+    act = Act(account_id, "stream.delete_messages", f"stream {stream}", {"before": before})
+    while chunk == CHUNK:
+        chunk, act.row = in_transaction(partial(_remove_locked, found, until, act))
         removed += chunk
-        if chunk < CHUNK:
-            return removed
+    return removed
 
 
 class _Call:
@@ -100,9 +101,11 @@ def _commit(tx: Transaction, stream: Found, committed: int, offset: int) -> bool
     return True
 
 
-def _remove_locked(stream: Found, until: int, tx: Transaction) -> int:
+def _remove_locked(stream: Found, until: int, act: Act, tx: Transaction) -> tuple[int, int | None]:
+    """How many it removed, and the audit's row."""
     tx.db.rows(sql.LOCK_BY_ID, ids=[stream.id])
-    return _remove(tx, stream, 0, until, sql.HEAD, sql.DELETE_RANGE)
+    removed = _remove(tx, stream, 0, until, sql.HEAD, sql.DELETE_RANGE)
+    return removed, act.record(tx, removed) if removed else act.row
 
 
 def _remove(

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from queues.broker import names, quotas
+from queues.broker.audit import Act
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import PURGED_AT_ONCE, reading
 from queues.broker.wakes import of_stream
@@ -90,11 +91,14 @@ def delete_stream(account_id: int, name: str) -> None:
     share of the quota, or, of a large stream, soon: the rows of its messages beyond the first
     ``PURGED_AT_ONCE`` follow in the background. Raises StreamNotFound, Unavailable."""
 
+    act = Act(account_id, "stream.delete", f"stream {name}")
+
     def delete(tx: Transaction) -> int:
         stream = _locked(account_id, name)
         stream.deleted_at = to_datetime(tx.now)
         stream.save(update_fields=["deleted_at"])
         tx.wakes.everyone(of_stream(stream.pk))
+        act.record(tx)
         return stream.pk
 
     stream_id: int = in_transaction(delete)

@@ -23,6 +23,7 @@ from queues.api.negotiation import FirstOfEach, JSONParser, JSONRenderer
 from queues.api.openapi.document import Document
 from queues.api.problems import Problem, problem_of
 from queues.api.query import Params, parse_query
+from queues.broker import audit
 
 
 class DialectRequest(Request):
@@ -96,10 +97,13 @@ class DialectViewSet(ViewSet):
         return DialectRequest(request, parsers=self._parsers, negotiator=self._negotiator)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Threads serve one request after another: nobody inherits the actor of the one before.
+        audit.set_actor(audit.ANONYMOUS)
         for authenticator in self.authenticators:
             if found := authenticator.authenticate(request):
                 request.user, request.auth = found
                 self.key = found[1]
+                audit.set_actor(self.key.actor)
                 if self.action:
                     self.require(*self.action_scopes[self.action])
                 return

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from queues.broker import due, names, observe, queues, sql
+from queues.broker import audit, due, names, observe, queues, sql
+from queues.broker.audit import Act
 from queues.broker.lanes import in_transaction
 from queues.broker.records import Batch, Record, load
 from queues.broker.types import Ids, Micros, State
@@ -36,7 +37,7 @@ def delete_messages(
         record.remove()
         return True
 
-    deleted = _Selection(account_id, queue, ids, state, tag).apply(delete)
+    deleted = _Selection(account_id, queue, ids, state, tag).apply(delete, "messages.delete")
     if observe.watcher is not None and deleted:
         observe.watcher.deleted(queue, deleted)
     return deleted
@@ -52,7 +53,7 @@ def replay(account_id: int, queue: str, *, ids: Ids | None = None, tag: str = ""
         record.revive(now)
         return True
 
-    replayed = _Selection(account_id, queue, ids, State.FAILED, tag).apply(revive)
+    replayed = _Selection(account_id, queue, ids, State.FAILED, tag).apply(revive, "messages.replay")
     if observe.watcher is not None and replayed:
         observe.watcher.replayed(queue, replayed)
     return replayed
@@ -66,19 +67,23 @@ class _Selection:
         self.state = state
         self.tag = tag
 
-    def apply(self, event: Event) -> int:
+    def apply(self, event: Event, action: str) -> int:
         """Apply ``event`` to each selected message; how many it took effect on."""
         if not names.storable(self.tag):
-            self.ids = []
+            self.ids, self.tag = [], ""
+        act = Act(self.account_id, action, f"queue {self.queue}", self._filter())
         queue_id, until = in_transaction(self._begin)
         done: int = 0
         after = -1
         while True:
-            count, last = in_transaction(partial(self._chunk, queue_id, after, until, event))
+            count, last, act.row = in_transaction(partial(self._chunk, queue_id, after, until, event, act))
             done += count
             if last is None:
                 return done
             after = last
+
+    def _filter(self) -> dict[str, Any]:
+        return {"ids": audit.some(self.ids), "state": self.state, "tag": self.tag}
 
     def _begin(self, tx: Transaction) -> tuple[int, int]:
         """The queue's id, and the offset of the next message to be published."""
@@ -87,9 +92,10 @@ class _Selection:
         return queue_id, next_offset
 
     def _chunk(
-        self, queue_id: int, after: int, until: int, event: Event, tx: Transaction
-    ) -> tuple[int, int | None]:
-        """Apply to the next CHUNK: how many, and the last offset looked at (None: that was the rest)."""
+        self, queue_id: int, after: int, until: int, event: Event, act: Act, tx: Transaction
+    ) -> tuple[int, int | None, int | None]:
+        """Apply to the next CHUNK: how many, the last offset looked at (None: that was the rest), and the
+        audit's row."""
         if after < 0:
             # Leases that ran out on the last attempt are dead: let them be found so.
             due.promote(tx, queue_id)
@@ -103,9 +109,10 @@ class _Selection:
             )
             offsets = [row[0] for row in rows]
         if not offsets:
-            return 0, None
+            return 0, None, act.row
         rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
         batch = Batch(tx, queue_id, load(tx, queue_id, rows))
         done = sum(event(record, tx.now) for record in batch.records)
         batch.flush()
-        return done, offsets[-1] if self.ids is None and len(offsets) == CHUNK else None
+        row = act.record(tx, done) if done else act.row
+        return done, offsets[-1] if self.ids is None and len(offsets) == CHUNK else None, row

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from queues.broker import names, observe, quotas, settings_versions, sql
+from queues.broker.audit import Act
 from queues.broker.db import ERRORS, Connection, unavailable
 from queues.broker.errors import QueueExists, QueueNotFound
 from queues.broker.lanes import in_transaction
@@ -155,12 +156,15 @@ def resume_queue(account_id: int, name: str) -> QueueInfo:
 
 
 def _set_paused(account_id: int, name: str, *, paused: bool) -> QueueInfo:
+    act = Act(account_id, "queue.pause" if paused else "queue.resume", f"queue {name}")
+
     def change(tx: Transaction) -> QueueInfo:
         queue = _locked(account_id, name)
         if paused != (queue.paused_at is not None):
             queue.paused_at = to_datetime(tx.now) if paused else None
             queue.updated_at = to_datetime(tx.now)
             queue.save(update_fields=["paused_at", "updated_at"])
+            act.record(tx)
         if not paused:
             # One is enough: who takes as much as it may calls the next.
             tx.wakes.ready(queue.pk)
@@ -176,12 +180,15 @@ def delete_queue(account_id: int, name: str) -> None:
     free; so is its share of the quota, or, of a large queue, soon: the rows of its messages beyond the first
     ``PURGED_AT_ONCE`` follow in the background. Raises QueueNotFound, Unavailable."""
 
+    act = Act(account_id, "queue.delete", f"queue {name}")
+
     def delete(tx: Transaction) -> int:
         queue = _locked(account_id, name)
         queue.subscriptions.all().delete()
         queue.deleted_at = to_datetime(tx.now)
         queue.save(update_fields=["deleted_at"])
         tx.wakes.everyone(queue.pk)
+        act.record(tx, _stored(tx, queue.pk))
         return queue.pk
 
     queue_id: int = in_transaction(delete)
@@ -213,6 +220,12 @@ def _purge(tx: Transaction, queue_id: int, limit: int) -> int:
         removed = tx.db.rows(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=last)
         tx.tally.add(queue_id, messages=-len(removed), bytes=-sum(size for (size,) in removed))
     return len(offsets)
+
+
+def _stored(tx: Transaction, queue_id: int) -> int:
+    """How many messages the queue holds."""
+    count: int = tx.db.rows(sql.COUNT_STORED, queue=queue_id)[0][0]
+    return count
 
 
 def id_of(db: Connection, account_id: int, name: str) -> int:

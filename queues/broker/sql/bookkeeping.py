@@ -14,6 +14,12 @@ ADD_TO_COUNTER = Statement(
     """
 )
 
+COUNT_STORED = Statement(
+    """
+    SELECT CAST(coalesce(sum(messages), 0) AS bigint) FROM queues_queuecounter WHERE queue_id = :queue
+    """
+)
+
 LOAD_SETTINGS = Statement("SELECT id, document FROM queues_settingsversion WHERE id {in:ids}")
 FIND_SETTINGS = Statement("SELECT id FROM queues_settingsversion WHERE digest = :digest")
 STORE_SETTINGS = Statement(
