@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres lint format lock docs clients bench clean
+.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients bench clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
@@ -29,6 +29,11 @@ test-sqlite: $(VENV)/.dev
 
 test-postgres: $(VENV)/.dev
 	OKMQ_TEST_DATABASE=postgresql $(PYTEST) $(ARGS)
+
+# Long proofs: crashes, cut connections, full disks, hours of the state machine in minutes. Bounded parts of them are in `test`.
+faults: $(VENV)/.dev
+	OKMQ_TEST_DATABASE=sqlite $(BIN)/python -m pytest -m faults $(ARGS)
+	OKMQ_TEST_DATABASE=postgresql $(BIN)/python -m pytest -m faults $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
