@@ -6,6 +6,7 @@ printed from it (``make docs``), so a setting cannot exist without being documen
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from collections.abc import Callable
@@ -97,6 +98,14 @@ TABLE: tuple[Setting, ...] = (
         "Signs console sessions and keys the hashes of API keys: **a new one makes every API key invalid**. "
         "Every process and machine of one installation needs the same one.",
         shown_default="generated once into `secret_key` in `OKMQ_DATA_DIR`, readable by its owner only",
+    ),
+    Setting(
+        "SECRET_KEY_FALLBACKS",
+        "list",
+        [],
+        "Earlier values of `SECRET_KEY`, separated by commas: what was signed, hashed or encrypted under "
+        "them is still understood.",
+        shown_default="none",
     ),
     Setting("OKMQ_DEBUG", "bool", False, "Django's debug pages in the console. Never in production."),
     Setting(
@@ -246,6 +255,33 @@ TABLE: tuple[Setting, ...] = (
         high=3650,
     ),
     Setting(
+        "OKMQ_EGRESS_ALLOW",
+        "list",
+        [],
+        "Networks that push destinations may lie in although they are not public, as `10.1.0.0/16` or "
+        "`fd12::/16`, separated by commas. Whoever may make destinations can reach them through the server.",
+        shown_default="none",
+    ),
+    Setting(
+        "OKMQ_PUSH_CONCURRENCY",
+        "int",
+        16,
+        "Requests in flight at once from one worker to one push destination, unless the destination says "
+        "otherwise (`concurrency`).",
+        unit="requests",
+        low=1,
+        high=1000,
+    ),
+    Setting(
+        "OKMQ_PUSH_LOG_DAYS",
+        "int",
+        7,
+        "How long the log of pushed deliveries is kept.",
+        unit="days",
+        low=1,
+        high=3650,
+    ),
+    Setting(
         "OKMQ_PG_POOL",
         "int",
         16,
@@ -326,7 +362,16 @@ def read() -> dict[str, Any]:
             f"OKMQ_METRICS_SECRET must be {SECRET_LENGTH} or more printable ASCII characters without spaces "
             "when OKMQ_METRICS_ENABLED is set"
         )
+    for text in values["OKMQ_EGRESS_ALLOW"]:
+        _check_network(text)
     return values
+
+
+def _check_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"OKMQ_EGRESS_ALLOW: {error}; expected networks as 10.1.0.0/16") from error
 
 
 def hand_on(name: str, value: str) -> None:

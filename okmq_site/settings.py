@@ -18,6 +18,7 @@ DEBUG: bool = values["OKMQ_DEBUG"]
 ALLOWED_HOSTS: list[str] = values["OKMQ_ALLOWED_HOSTS"]
 CSRF_TRUSTED_ORIGINS: list[str] = values["OKMQ_CSRF_TRUSTED_ORIGINS"]
 SECRET_KEY: str = values["SECRET_KEY"] or secret.kept_in(OKMQ_DATA_DIR)
+SECRET_KEY_FALLBACKS: list[str] = values["SECRET_KEY_FALLBACKS"]
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": databases.settings_for(
@@ -44,6 +45,9 @@ OKMQ_HOUSEKEEPING_SECONDS: int = values["OKMQ_HOUSEKEEPING_SECONDS"]
 OKMQ_SWEEP_SECONDS: int = values["OKMQ_SWEEP_SECONDS"]
 OKMQ_STOP_SECONDS: int = values["OKMQ_STOP_SECONDS"]
 OKMQ_AUDIT_DAYS: int = values["OKMQ_AUDIT_DAYS"]
+OKMQ_EGRESS_ALLOW: list[str] = values["OKMQ_EGRESS_ALLOW"]
+OKMQ_PUSH_CONCURRENCY: int = values["OKMQ_PUSH_CONCURRENCY"]
+OKMQ_PUSH_LOG_DAYS: int = values["OKMQ_PUSH_LOG_DAYS"]
 OKMQ_LOG_LEVEL: str = values["OKMQ_LOG_LEVEL"]
 OKMQ_ACCESS_LOG: bool = values["OKMQ_ACCESS_LOG"]
 OKMQ_METRICS_ENABLED: bool = values["OKMQ_METRICS_ENABLED"]

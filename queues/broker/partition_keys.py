@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from queues.broker import sql
+from queues.broker.wakes import of_push
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
 
 
-def put_in_order(tx: Transaction, queue_id: int, keys: Iterable[str]) -> None:
+def put_in_order(tx: Transaction, queue_id: int, keys: Iterable[str], lane: int = PULL_LANE) -> None:
     """Make the first message of each key ready and block the others, unless one is leased or waits for a
     retry: then all of them are blocked.
 
@@ -21,9 +22,9 @@ def put_in_order(tx: Transaction, queue_id: int, keys: Iterable[str]) -> None:
     publication that finds it busy: each would leave the waking of the new message to the other.
     """
     wanted = sorted(set(keys))
-    rows = tx.db.rows(sql.OUT_OF_KEYS, queue=queue_id, lane=PULL_LANE, keys=wanted)
+    rows = tx.db.rows(sql.OUT_OF_KEYS, queue=queue_id, lane=lane, keys=wanted)
     blocked: dict[str, int | None] = dict(
-        tx.db.rows(sql.FIRST_BLOCKED_OF_KEYS, queue=queue_id, lane=PULL_LANE, keys=wanted)
+        tx.db.rows(sql.FIRST_BLOCKED_OF_KEYS, queue=queue_id, lane=lane, keys=wanted)
     )
     busy: set[str] = set()
     ready: dict[str, list[int]] = defaultdict(list)
@@ -41,6 +42,6 @@ def put_in_order(tx: Transaction, queue_id: int, keys: Iterable[str]) -> None:
             now = DeliveryState.READY if offset == first else DeliveryState.BLOCKED
             if was != now:
                 if now == DeliveryState.READY:
-                    tx.wakes.ready(queue_id)
-                changes.append((int(now), queue_id, PULL_LANE, offset))
+                    tx.wakes.ready(queue_id if lane == PULL_LANE else of_push(queue_id))
+                changes.append((int(now), queue_id, lane, offset))
     tx.db.bulk(sql.SET_STATE, changes)

@@ -23,8 +23,15 @@ from queues.broker.types import Micros
 EVERYONE = -1
 LONGEST_NAP_SECONDS = 60.0
 
+PUSH = 1 << 61
+
 Signal = dict[int, int]
 """Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
+
+
+def of_push(queue_id: int) -> int:
+    """The channel on which pushers hear that a queue has something for its destinations."""
+    return PUSH + queue_id
 
 
 def of_account(account_id: int) -> int:

@@ -6,7 +6,7 @@ be handled, deleted when done, so that the table a claim reads stays as small as
 
 from queues.models.message import Delivery, DeliveryState, Message
 from queues.models.operations import AuditEntry, DeadLetterJob, Duty, MessageEvent, QueueSample, WorkerBeat
-from queues.models.push import DeliveryLog, Destination
+from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
 from queues.models.usage import AccountUsage, ConsumeCalls
 
@@ -14,6 +14,7 @@ __all__ = [
     "PULL_LANE",
     "AccountUsage",
     "AuditEntry",
+    "ClosedLane",
     "ConsumeCalls",
     "DeadLetterJob",
     "Delivery",

@@ -22,8 +22,9 @@ class Message(models.Model):
     the truth about attempts, times and receipt; the columns of the same name here are filled in when the
     message leaves its lane. ``sweep_at`` is when expiry may remove it: ``expires_at``, or NULL while the
     settings spare it. ``claimed_at``: when it was last handed out. ``last_error``: what the last failed
-    delivery said of itself. ``origin``: where the one was that this one was made from (dead-lettered,
-    edited): a JSON object."""
+    delivery said of itself. ``delete_when_pushed``: done with, but for destinations that have not had it yet;
+    the last of them to be done removes it. ``origin``: where the one was that this one was made from
+    (dead-lettered, edited): a JSON object."""
 
     queue = models.ForeignKey(Queue, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     offset = models.BigIntegerField()
@@ -51,6 +52,7 @@ class Message(models.Model):
     idempotency_key = models.CharField(max_length=256, null=True, blank=True)
     origin = models.TextField(null=True, blank=True)
     acked_at = InstantField(null=True, blank=True)
+    delete_when_pushed = models.BooleanField(default=False, db_default=False)
     dead_at = InstantField(null=True, blank=True)
     dead_reason = models.CharField(max_length=256, default="", blank=True)
 

@@ -74,6 +74,18 @@ class Destination(models.Model):
         return self.name
 
 
+class ClosedLane(models.Model):
+    """A lane whose destination is disabled or deleted: its deliveries are being removed, chunk by chunk."""
+
+    queue = models.ForeignKey(
+        Queue, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    lane = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "lane"], name="closed_lane")]
+
+
 class DeliveryLog(models.Model):
     """One attempt to push one message."""
 

@@ -11,5 +11,6 @@ is retried by the lane.
 from queues.broker.sql.bookkeeping import *  # noqa: F403
 from queues.broker.sql.deliveries import *  # noqa: F403
 from queues.broker.sql.messages import *  # noqa: F403
+from queues.broker.sql.push_lanes import *  # noqa: F403
 from queues.broker.sql.queues import *  # noqa: F403
 from queues.broker.sql.views import *  # noqa: F403
