@@ -22,7 +22,9 @@ def figures(q: Handle) -> QueueFigures:
 
 
 def test_an_empty_queue_has_figures_too(q: Handle) -> None:
-    assert figures(q) == QueueFigures(q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0)
+    assert figures(q) == QueueFigures(
+        q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, q.id, paused=False
+    )
 
 
 def test_every_state_and_total_is_told(new_queue: NewQueue) -> None:
