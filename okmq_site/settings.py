@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from okmq_site import databases, env, logs, secret
-from okmq_site.console.theme import UNFOLD
-
-__all__ = ["UNFOLD"]  # how the console looks
+from okmq_site.console import theme
 
 values = env.read()
 
@@ -145,6 +143,8 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+
+UNFOLD = theme.UNFOLD
 
 # The console's static files are served from where their packages keep them: nothing to collect first.
 STATIC_URL = "/static/"

@@ -86,7 +86,8 @@ def ago(at: int | datetime | None) -> SafeString | str:
     seconds = (clock.now() - micros) / clock.SECOND
     words = f"in {duration(-seconds)}" if seconds <= -1 else f"{duration(seconds)} ago" if seconds >= 1 else "now"
     moment = _moment(at)
-    return format_html('<time datetime="{0}" title="{1:%Y-%m-%d %H:%M:%S} UTC">{2}</time>', moment.isoformat(), moment, words)
+    shown = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), shown, words)
 
 
 @register.filter

@@ -22,7 +22,7 @@ def get_message(account_id: int, queue: str, public_id: str) -> MessageView:
             rows = db.rows(sql.VIEW_ONE, queue=queue_id, id=public_id, now=clock.now())
         if not rows:
             raise MessageNotFound(public_id)
-        return _views(db, rows)[0]
+        return views(db, rows)[0]
 
 
 def peek(
@@ -43,7 +43,7 @@ def peek(
         statement = sql.VIEW_PAGES[state, bool(tag)]
         given = {"tag": tag} if tag else {}
         rows = db.rows(statement, queue=queue_id, now=clock.now(), limit=limit, skip=skip, **given)
-        return _views(db, rows)
+        return views(db, rows)
 
 
 def stats(account_id: int, queue: str, *, tag: str = "") -> QueueStats:
@@ -65,7 +65,7 @@ def _from_counters(row: Row) -> QueueStats:
     return QueueStats(*(max(count - over, 0) for count, over in zip(counts, expired, strict=True)))
 
 
-def _views(db: Connection, rows: list[Row]) -> list[MessageView]:
+def views(db: Connection, rows: list[Row]) -> list[MessageView]:
     settings = settings_versions.load(db, {row[-1] for row in rows})
     return [_view(*row[:-1], settings[row[-1]]) for row in rows]
 

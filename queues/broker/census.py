@@ -98,21 +98,25 @@ class Census(msgspec.Struct, frozen=True):
 def take(limit: int) -> Census:
     """The figures of up to ``limit`` queues of all accounts, all of one instant. Raises Unavailable."""
     with queues.looking() as db:
-        return _take(db, limit)
+        return look(db, limit)
 
 
-def _take(db: Connection, limit: int) -> Census:
+def look(db: Connection, limit: int) -> Census:
+    """The same, as part of a look that is under way."""
     count: int = db.rows(COUNT)[0][0]
-    found = db.rows(QUEUES, limit=limit)
+    return Census(look_at(db, db.rows(QUEUES, limit=limit)), count)
+
+
+def look_at(db: Connection, found: list[Row]) -> list[QueueFigures]:
+    """The figures of these queues, which are rows as ``QUEUES`` has them."""
     ids, now = [row[0] for row in found], clock.now()
     totals = _by_queue(db.rows(TOTALS, ids=ids))
     others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=now))
     ready_since: dict[int, int] = {row[0]: row[1] for row in db.rows(FIRST_IN_LINE, ids=ids)}
-    figures = [
+    return [
         _figures(row, totals.get(row[0], ()), others.get(row[0], ()), ready_since.get(row[0]), now)
         for row in found
     ]
-    return Census(figures, count)
 
 
 def _by_queue(rows: list[Row]) -> dict[int, Row]:

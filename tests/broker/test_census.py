@@ -116,6 +116,6 @@ def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch)
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise OperationalError from error
 
-    monkeypatch.setattr(census, "_take", away)
+    monkeypatch.setattr(census, "look", away)
     with pytest.raises(Unavailable):
         census.take(1)
