@@ -62,7 +62,7 @@ class KeysOfAccount(LinesOnly[ApiKey, Account]):
     def scopes_shown(self, key: ApiKey) -> str:
         return scope_names(key)
 
-    @display(description="state", label=STATES)
+    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
     def state(self, key: ApiKey) -> str:
         return state_of(key)
 
@@ -146,7 +146,7 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
     def scopes_shown(self, key: ApiKey) -> str:
         return scope_names(key)
 
-    @display(description="state", label=STATES)
+    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
     def state(self, key: ApiKey) -> str:
         return state_of(key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -14,12 +14,17 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import roles
 from okmq_site.console.model_pages import ModelPages
 
+if TYPE_CHECKING:  # Django's own class takes no type parameter when the code runs
+    UserPages = UserAdmin[User]
+else:
+    UserPages = UserAdmin
+
 admin.site.unregister(User)
 admin.site.unregister(Group)  # the roles are what they are
 
 
 @admin.register(User)
-class ConsoleUserAdmin(ModelPages[User], UserAdmin):  # type: ignore[misc]  # both are ModelAdmins of User
+class ConsoleUserAdmin(ModelPages[User], UserPages):
     """Only a superuser sees or changes superusers, so nobody can lift himself above his role."""
 
     form = UserChangeForm

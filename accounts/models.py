@@ -41,7 +41,7 @@ class Account(models.Model):
 
     class Meta:
         # Who may do what in the console: accounts/roles.py.
-        permissions: ClassVar[list[tuple[str, str]]] = [
+        permissions = [
             ("console_view", "May see the console"),
             ("console_operate", "May replay, purge, pause, publish and resend"),
             ("console_administer", "May change accounts, keys and settings"),

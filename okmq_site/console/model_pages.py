@@ -1,4 +1,4 @@
-"""Pages of models, for the roles: a viewer looks, an admin changes, and each change is in the page's history."""
+"""Pages of models, for the roles: a viewer looks, an admin changes; each change is in the page's history."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from accounts import roles
 M = TypeVar("M", bound=Model)
 Parent = TypeVar("Parent", bound=Model)
 
-if TYPE_CHECKING:  # Django's own classes take no type parameters when the code runs, unfold's have no types
+if TYPE_CHECKING:  # unfold has no types, and Django's own classes take no type parameters when the code runs
 
     class _Pages(admin.ModelAdmin[M]): ...
 
     class _Lines(admin.TabularInline[M, Parent]): ...
 else:
 
-    class _Pages(ModelAdmin):
-        def __class_getitem__(cls, _):
+    class _Parametrised:
+        """``ModelPages[Account]`` is ModelPages."""
+
+        def __class_getitem__(cls, parameters):  # noqa: ANN001, ANN204
             return cls
 
-    class _Lines(TabularInline):
-        def __class_getitem__(cls, _):
-            return cls
+    class _Pages(_Parametrised, ModelAdmin): ...
+
+    class _Lines(_Parametrised, TabularInline): ...
 
 
 class ModelPages(_Pages[M]):

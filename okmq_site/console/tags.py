@@ -84,7 +84,9 @@ def ago(at: int | datetime | None) -> SafeString | str:
         return NOTHING
     micros = to_micros(at) if isinstance(at, datetime) else at
     seconds = (clock.now() - micros) / clock.SECOND
-    words = f"in {duration(-seconds)}" if seconds <= -1 else f"{duration(seconds)} ago" if seconds >= 1 else "now"
+    words = (
+        f"in {duration(-seconds)}" if seconds <= -1 else f"{duration(seconds)} ago" if seconds >= 1 else "now"
+    )
     moment = _moment(at)
     shown = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), shown, words)

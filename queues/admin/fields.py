@@ -37,4 +37,6 @@ def moment(text: str) -> Micros | None:
         found = datetime.fromisoformat(text)
         return to_micros(found if found.tzinfo else found.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        raise Wrong(f'"{text}" is neither an age such as 15m, 2h or 7d nor a time such as 2026-05-04 03:02') from None
+        raise Wrong(
+            f'"{text}" is neither an age such as 15m, 2h or 7d nor a time such as 2026-05-04 03:02'
+        ) from None

@@ -91,6 +91,8 @@ def indented(text: str) -> str:
 class _Digits(str):
     """A number as it was written."""
 
+    __slots__ = ()
+
 
 class _Members(list[tuple[str, Any]]):
     """An object's members, doubled names too."""

@@ -23,7 +23,9 @@ LONGEST_BODY = 1_000_000
 def pause(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = overview.find_queue(queue_id)
     broker.pause_queue(queue.account_id, queue.name)
-    messages.success(request, f"{queue.name} is paused: nothing is handed out until you resume it. Publishing goes on.")
+    messages.success(
+        request, f"{queue.name} is paused: nothing is handed out until you resume it. Publishing goes on."
+    )
     return _to_queue(queue_id)
 
 

@@ -36,7 +36,9 @@ def queue_page(request: HttpRequest, queue_id: int) -> HttpResponse:
 @page()
 def figures(request: HttpRequest, queue_id: int) -> HttpResponse:
     """The part of the page that changes."""
-    return render(request, "console/_queue.html", {"queue": overview.find_queue(queue_id), **_figures(queue_id)})
+    return render(
+        request, "console/_queue.html", {"queue": overview.find_queue(queue_id), **_figures(queue_id)}
+    )
 
 
 def _figures(queue_id: int) -> dict[str, Any]:

@@ -15,17 +15,26 @@ def settings_sentence(settings: QueueSettings) -> str:
         parts = [attempts, f"{duration(settings.lease_seconds)} lease"]
         if settings.max_attempts > 1:
             parts.append(retry_words(settings.retry))
-    parts.append("kept for ever" if settings.ttl_seconds is None else f"kept {duration(settings.ttl_seconds)}")
+    parts.append(
+        "kept for ever" if settings.ttl_seconds is None else f"kept {duration(settings.ttl_seconds)}"
+    )
     return ", ".join(parts) + "."
 
 
 def fate_sentences(settings: QueueSettings) -> list[str]:
     """What becomes of a message in the end, a sentence each."""
-    found = ["Acknowledged messages are deleted." if settings.auto_delete else "Acknowledged messages stay until they expire."]
+    found = [
+        "Acknowledged messages are deleted."
+        if settings.auto_delete
+        else "Acknowledged messages stay until they expire."
+    ]
     if settings.dead_letter_queue is not None:
         found.append(f"Messages out of attempts move to the queue {settings.dead_letter_queue}.")
     else:
-        found.append("Messages out of attempts stay here as dead letters" + (", whatever their age." if settings.preserve_failed else "."))
+        found.append(
+            "Messages out of attempts stay here as dead letters"
+            + (", whatever their age." if settings.preserve_failed else ".")
+        )
     if settings.ttl_seconds is not None:
         if settings.preserve_pending:
             found.append("What was not handled yet does not expire.")

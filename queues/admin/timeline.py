@@ -30,7 +30,9 @@ def timeline(queue_id: int, view: MessageView) -> list[Step]:
         to = f"to {view.consumer}" if view.consumer else ""
         steps.append(Step(view.claimed_at, "leased", f"Handed out, attempt {view.attempts}", to))
     if view.lease_until is not None:
-        steps.append(Step(view.lease_until, "leased", "Lease ends", "unless it is settled or extended before"))
+        steps.append(
+            Step(view.lease_until, "leased", "Lease ends", "unless it is settled or extended before")
+        )
     if view.acked_at is not None:
         steps.append(Step(view.acked_at, "acked", "Acknowledged"))
     if view.dead_at is not None:

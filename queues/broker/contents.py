@@ -28,7 +28,9 @@ def parse_path(text: str) -> Path:
         if step is None:
             raise ValueError(f'expected a path such as $.order.lines[0].sku, not "{text}"')
         name, place, double, single = step.groups()
-        steps.append(int(place) if place is not None else next(n for n in (name, double, single) if n is not None))
+        steps.append(
+            int(place) if place is not None else next(n for n in (name, double, single) if n is not None)
+        )
         at = step.end()
     return tuple(steps)
 

@@ -1,8 +1,8 @@
 """Looking through a queue for messages, newest first, at a cost that does not grow with the queue.
 
-A look goes through at most ``MOST_MESSAGES`` messages and ``MOST_BYTES`` of bodies, and stops early when it has
-found enough or has taken ``ENOUGH_SECONDS``. It says how many it went through and where to go on, so that "nothing
-found" is never said of messages nobody looked at.
+A look goes through at most ``MOST_MESSAGES`` messages and ``MOST_BYTES`` of bodies, and stops early when it
+has found enough or has taken ``ENOUGH_SECONDS``. It says how many it went through and where to go on, so that
+"nothing found" is never said of messages nobody looked at.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ LIVE_STATES = (State.PENDING, State.PROCESSING, State.SCHEDULED)
 class Wanted:
     """What is looked for; what is empty or None does not matter.
 
-    ``published_after`` and ``published_before`` bound the time of publication. ``text``: anywhere in the body,
-    capitals or not. ``path`` and ``value``: the JSON body holds ``value`` at ``path`` (``contents.Path``)."""
+    ``published_after`` and ``published_before`` bound the time of publication. ``text``: anywhere in the
+    body, capitals or not. ``path`` and ``value``: the JSON body holds ``value`` at ``path``."""
 
     state: State | None = None
     tag: str = ""
@@ -101,8 +101,8 @@ class Line:
 
 @dataclass(slots=True)
 class Found:
-    """``searched``: messages gone through, the newest being ``newest`` and the oldest ``oldest``; ``bytes``: of
-    bodies. ``next``: where to go on (as ``before``), None when there is nothing further."""
+    """``searched``: messages gone through, the newest being ``newest`` and the oldest ``oldest``; ``bytes``:
+    of bodies. ``next``: where to go on (as ``before``), None when there is nothing further."""
 
     lines: list[Line] = field(default_factory=list)
     searched: int = 0
@@ -140,7 +140,8 @@ def view_at(queue_id: int, offset: int) -> MessageView:
 
 
 def find_id(public_id: str) -> list[tuple[int, int]]:
-    """Queue and offset of the messages with that id, in the ``MOST_QUEUES`` newest queues. Raises Unavailable."""
+    """Queue and offset of the messages with that id, in the ``MOST_QUEUES`` newest queues.
+    Raises Unavailable."""
     if not names.storable(public_id):
         return []
     with queues.looking() as db:

@@ -65,6 +65,20 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-refresh]").forEach(refresh);
   });
+  // The theme's searchable selects do not say what they are for.
+  function nameSelects() {
+    document.querySelectorAll("select.select2-hidden-accessible").forEach((select) => {
+      const box = select.parentElement.querySelector(".select2 [role=combobox]");
+      const label = document.querySelector(`label[for="${select.id}"]`);
+      if (!box || !label) return;
+      box.setAttribute("aria-label", label.textContent.trim());
+      box.querySelectorAll("[role=textbox]").forEach((inner) => {
+        inner.removeAttribute("role");
+        inner.removeAttribute("aria-readonly");
+      });
+    });
+  }
+  window.addEventListener("load", () => setTimeout(nameSelects, 0)); // once the theme has made them
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button);

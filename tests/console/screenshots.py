@@ -25,13 +25,18 @@ def main() -> None:
             with browser.chromium() as chromium:
                 for dark in (False, True):
                     for width, size in (("", browser.DESKTOP), ("-phone", browser.PHONE)):
-                        with browser.visitor(chromium, server, "night-shift", "a password for pictures", size=size, dark=dark) as who:
+                        with browser.visitor(
+                            chromium, server, "night-shift", "a password for pictures", size=size, dark=dark
+                        ) as who:
                             for name, path in pages(who).items():
                                 if only and name not in only:
                                     continue
                                 who.visit(path)
                                 who.page.wait_for_timeout(300)
-                                who.page.screenshot(path=folder / f"{name}-{'dark' if dark else 'light'}{width}.png", full_page=bool(width))
+                                who.page.screenshot(
+                                    path=folder / f"{name}-{'dark' if dark else 'light'}{width}.png",
+                                    full_page=bool(width),
+                                )
                             print(*who.troubles, sep="\n")
         finally:
             factory.close()
@@ -40,10 +45,7 @@ def main() -> None:
 def pages(who: browser.Visitor) -> dict[str, str]:
     """Name and path of what is shown; ids are found by following links."""
     page = who.visit("/admin/queues/")
-    links = {
-        link.inner_text(): link.get_attribute("href") or ""
-        for link in page.locator("tbody th a").all()
-    }
+    links = {link.inner_text(): link.get_attribute("href") or "" for link in page.locator("tbody th a").all()}
     emails = links["emails"].rstrip("/").rpartition("/")[2]
     return {
         "dashboard": "/admin/",

@@ -1,4 +1,4 @@
-"""The statements of looking through a queue, newest first. Each reads at most :scan messages before the offset
+"""Looking through a queue, newest first. Each statement reads at most :scan messages before the offset
 :before by an index made for it; what else is asked of them is decided in ``search``, so that a look costs the
 same whatever it finds."""
 
@@ -9,7 +9,8 @@ from queues.broker.sql.views import ALIVE, STATE, VIEW, WITH_DELIVERY
 
 # What a search decides by. The body comes later, and only of messages that are still in question.
 _SEEN = f"""
-    m."offset", {ALIVE}, {STATE}, m.tag, m.partition_key, coalesce(d.attempts, m.attempts), m.created_at, m.size
+    m."offset", {ALIVE}, {STATE}, m.tag, m.partition_key, coalesce(d.attempts, m.attempts), m.created_at,
+    m.size
 """
 _LATEST = 'AND m."offset" < :before ORDER BY m."offset" DESC LIMIT :scan'
 
@@ -63,7 +64,7 @@ COUNT_TIMED = Statement(
     """
     SELECT count(*) FROM (
         SELECT 1 FROM queues_delivery WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) LIMIT :most
-    ) some
+    ) counted
     """
 )
 

@@ -32,15 +32,21 @@ QUEUES: dict[str, tuple[QueueSettings, tuple[str, ...]]] = {
     "sms": (QueueSettings(ttl_seconds=3_600, max_attempts=1), ()),
 }
 CITIES = ("Oslo", "Lyon", "Porto", "Graz", "Turku", "Leeds")
-REASONS = ("550 mailbox not found", "connection to smtp.example.com timed out", "template welcome-7 is missing")
+REASONS = (
+    "550 mailbox not found",
+    "connection to smtp.example.com timed out",
+    "template welcome-7 is missing",
+)
 
 
 class Command(BaseCommand):
-    help = "Make an account with queues and messages in every condition, through the broker. For trying things out."
+    help = "Make an account with queues in every condition, through the broker, to try things out with."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--email", default=EMAIL, help="the account (default: %(default)s)")
-        parser.add_argument("--scale", type=int, default=1, help="how many times the usual number of messages")
+        parser.add_argument(
+            "--scale", type=int, default=1, help="how many times the usual number of messages"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         account = services.get_or_create_account(options["email"])
@@ -75,7 +81,11 @@ class Demo:
     def _orders(self, count: int) -> Iterator[NewMessage]:
         for number in itertools.islice(self.numbers, count * self.scale):
             city = self.random.choice(CITIES)
-            order = {"order": number, "customer": {"id": number % 37, "city": city}, "total": number % 90 + 0.95}
+            order = {
+                "order": number,
+                "customer": {"id": number % 37, "city": city},
+                "total": number % 90 + 0.95,
+            }
             yield self._message(json.dumps(order), f"order-{number}", tag=city.lower())
 
     @staticmethod
@@ -105,18 +115,28 @@ class Demo:
     def _failed(self, queue: str, count: int) -> None:
         """Tried until they died, each of one of a few reasons; one of them is no text."""
         self._publish(queue, count)
-        picture = self._message("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", "logo.png", encoding=Encoding.BASE64)
-        letter = self._message("Dear customer,\nyour parcel is on its way.", "letter-1", encoding=Encoding.TEXT)
+        picture = self._message(
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", "logo.png", encoding=Encoding.BASE64
+        )
+        letter = self._message(
+            "Dear customer,\nyour parcel is on its way.", "letter-1", encoding=Encoding.TEXT
+        )
         broker.publish(self.account_id, queue, [picture, letter])
         for _ in range(3):
-            received = broker.receive(self.account_id, queue, limit=count * self.scale - 6, consumer="mailer-2")
+            received = broker.receive(
+                self.account_id, queue, limit=count * self.scale - 6, consumer="mailer-2"
+            )
             nacks = [Nack(one.public_id, reason=self.random.choice(REASONS)) for one in received]
             broker.settle(self.account_id, queue, nacks)
 
     def _scheduled(self, queue: str, count: int) -> None:
         now = clock.now()
         made = [
-            self._message(json.dumps({"invoice": number}), f"invoice-{number}", deliver_at=now + number * 600 * clock.SECOND)
+            self._message(
+                json.dumps({"invoice": number}),
+                f"invoice-{number}",
+                deliver_at=now + number * 600 * clock.SECOND,
+            )
             for number in range(1, count * self.scale + 1)
         ]
         broker.publish(self.account_id, queue, made)
