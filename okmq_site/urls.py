@@ -5,8 +5,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from okmq_site import documents, health
-from okmq_site.console.door import door
 from okmq_site.metrics.view import metrics
+
+admin.site.site_header = admin.site.site_title = "OKMQ"
+admin.site.index_title = "Console"
+admin.site.site_url = None  # nothing stands at /
 
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
@@ -17,8 +20,6 @@ urlpatterns = [
     path("openapi/<str:dialect>.json", documents.openapi, name="openapi"),
     path("docs", RedirectView.as_view(url="/docs/")),
     path("docs/", documents.page),
-    path("", door),
-    path("dashboard", door),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

@@ -3,12 +3,15 @@
 Dialects call the functions below and translate. They may be called from any thread, must not be called
 inside a database transaction of the caller's, and raise ``queues.broker.errors``.
 
-    create_queue(account_id, name, *, settings, topics=(), kind="worker") -> QueueInfo   QueueExists
-                                                                                         QuotaExceeded
+    create_queue(account_id, name, *, settings, topics=(), kind="worker",
+                 description="", internal=False) -> QueueInfo              QueueExists, QuotaExceeded
     ensure_queues(account_id, {name: settings}) -> None            those that do not exist  QuotaExceeded
     get_queue(account_id, name) -> QueueInfo                                             QueueNotFound
     list_queues(account_id) -> list[QueueInfo]                     in order of creation
-    update_queue(account_id, name, *, settings=None, topics=None) -> QueueInfo           QueueNotFound
+    directory.page(account_id, *, name_part="", kind=None, paused=None, sort=Sort.CREATED,
+                   descending=False, limit, skip=0) -> QueuePage           with their QueueStats
+    update_queue(account_id, name, *, settings=None, topics=None, description=None) -> QueueInfo
+                                                                                         QueueNotFound
         settings: a function of the old QueueSettings giving the new ones, applied atomically
     delete_queue(account_id, name) -> None                                               QueueNotFound
     pause_queue / resume_queue(account_id, name) -> QueueInfo                            QueueNotFound
@@ -24,9 +27,14 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
 
     get_message(account_id, queue, public_id) -> MessageView           QueueNotFound, MessageNotFound
     peek(account_id, queue, *, state=None, tag="", limit=10, skip=0) -> list[MessageView]  QueueNotFound
+    get_messages(account_id, queue, public_ids) -> {id: MessageView}                     QueueNotFound
+    page(account_id, queue, which, *, limit, skip=0) -> MessagePage     with a total     QueueNotFound
+    read_log(account_id, queue, first, *, limit) -> list[MessageView]   by offset        QueueNotFound
+    log_ends(account_id, queue) -> (lowest, highest offset)                              QueueNotFound
     stats(account_id, queue, *, tag="") -> QueueStats                                    QueueNotFound
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
-    replay(account_id, queue, *, ids=None, tag="") -> int       dead -> pending          QueueNotFound
+    replay(account_id, queue, *, ids=None, tag="", any_state=False) -> int               QueueNotFound
+        dead -> pending; any_state: whatever does not wait already
 
     account_usage(account_id) -> Usage      what the account holds in queues and streams
 
@@ -35,7 +43,7 @@ Any of them may raise Unavailable.
 
 from queues.broker import neighbours  # noqa: F401  (tells and hears other processes)
 from queues.broker.account import Usage, account_usage
-from queues.broker.browse import get_message, peek, stats
+from queues.broker.browse import get_message, get_messages, log_ends, page, peek, read_log, stats
 from queues.broker.bulk import delete_messages, replay
 from queues.broker.errors import (
     BrokerError,
@@ -77,12 +85,16 @@ __all__ = [
     "delete_queue",
     "ensure_queues",
     "get_message",
+    "get_messages",
     "get_queue",
     "list_queues",
+    "log_ends",
+    "page",
     "pause_queue",
     "peek",
     "publish",
     "publish_topic",
+    "read_log",
     "receive",
     "replay",
     "resume_queue",

@@ -1,13 +1,15 @@
-"""Looking without touching: one message, pages of them, counts by state."""
+"""Looking without touching: one message, pages of them, the log from an offset on, counts by state."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from queues.broker import clock, names, queues, settings_versions, sql
 from queues.broker.db import Connection
 from queues.broker.errors import MessageNotFound
-from queues.broker.types import Encoding, MessageView, QueueStats, State
+from queues.broker.types import Encoding, Ids, MessageView, QueueStats, State
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
@@ -22,7 +24,7 @@ def get_message(account_id: int, queue: str, public_id: str) -> MessageView:
             rows = db.rows(sql.VIEW_ONE, queue=queue_id, id=public_id, now=clock.now())
         if not rows:
             raise MessageNotFound(public_id)
-        return views(db, rows)[0]
+        return _views(db, rows)[0]
 
 
 def peek(
@@ -43,7 +45,86 @@ def peek(
         statement = sql.VIEW_PAGES[state, bool(tag)]
         given = {"tag": tag} if tag else {}
         rows = db.rows(statement, queue=queue_id, now=clock.now(), limit=limit, skip=skip, **given)
-        return views(db, rows)
+        return _views(db, rows)
+
+
+class Which(Enum):
+    """Messages as people tell them apart: what waits is one thing, whether it is ready or delayed."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    LEASED = "leased"
+    ACKED = "acked"
+    DEAD = "dead"
+
+
+MAX_OFFSET = 2**63 - 1
+
+_PAGES = {
+    Which.ALL: sql.VIEW_PAGES[None, False],
+    Which.WAITING: sql.VIEW_WAITING,
+    Which.LEASED: sql.VIEW_PAGES[State.PROCESSING, False],
+    Which.ACKED: sql.VIEW_PAGES[State.ACKED, False],
+    Which.DEAD: sql.VIEW_DEAD,
+}
+
+
+@dataclass(slots=True, frozen=True)
+class MessagePage:
+    """``total``: how many there are beyond the page."""
+
+    messages: list[MessageView]
+    total: int
+
+
+def page(account_id: int, queue: str, which: Which, *, limit: int, skip: int = 0) -> MessagePage:
+    """Up to ``limit`` messages in order of arrival (the dead: the newest first), after skipping ``skip``, and
+    how many there are in all, at the same instant. Raises QueueNotFound, Unavailable."""
+    with queues.looking() as db:
+        queue_id, now = queues.id_of(db, account_id, queue), clock.now()
+        given = {"reach": min(limit + skip, MAX_OFFSET)} if which is Which.DEAD else {}
+        rows = db.rows(_PAGES[which], queue=queue_id, now=now, limit=limit, skip=skip, **given)
+        counts = _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=now)[0])
+        return MessagePage(_views(db, rows), _total(counts, which))
+
+
+def _total(counts: QueueStats, which: Which) -> int:
+    return {
+        Which.ALL: counts.total,
+        Which.WAITING: counts.pending + counts.scheduled,
+        Which.LEASED: counts.processing,
+        Which.ACKED: counts.acked,
+        Which.DEAD: counts.failed,
+    }[which]
+
+
+def get_messages(account_id: int, queue: str, public_ids: Ids) -> dict[str, MessageView]:
+    """Those of the messages that are there, by id. Raises QueueNotFound, Unavailable."""
+    with queues.looking() as db:
+        queue_id = queues.id_of(db, account_id, queue)
+        ids = [public_id for public_id in public_ids if names.storable(public_id)]
+        rows = db.rows(sql.VIEW_SOME, queue=queue_id, ids=ids, now=clock.now()) if ids else []
+        return {view.public_id: view for view in _views(db, rows)}
+
+
+def read_log(account_id: int, queue: str, first: int, *, limit: int) -> list[MessageView]:
+    """Up to ``limit`` messages from offset ``first`` on, in whatever state. Raises QueueNotFound,
+    Unavailable."""
+    with queues.looking() as db:
+        queue_id = queues.id_of(db, account_id, queue)
+        return _views(db, db.rows(sql.VIEW_FROM, queue=queue_id, first=first, now=clock.now(), limit=limit))
+
+
+def log_ends(account_id: int, queue: str) -> tuple[int, int]:
+    """The lowest and the highest offset of a stored message; of an empty queue the next one, and the one
+    before it. Raises QueueNotFound, Unavailable."""
+    with queues.looking() as db:
+        queue_id = queues.id_of(db, account_id, queue)
+        head, tail = db.rows(sql.ENDS, queue=queue_id, now=clock.now())[0]
+        if head is None:
+            following: int = db.rows(sql.NEXT_OFFSET, queue=queue_id)[0][0]
+            return following, following - 1
+        return head, tail
 
 
 def stats(account_id: int, queue: str, *, tag: str = "") -> QueueStats:
@@ -65,10 +146,12 @@ def _from_counters(row: Row) -> QueueStats:
     return QueueStats(*(max(count - over, 0) for count, over in zip(counts, expired, strict=True)))
 
 
-def views(db: Connection, rows: list[Row]) -> list[MessageView]:
+def _views(db: Connection, rows: list[Row]) -> list[MessageView]:
     settings = settings_versions.load(db, {row[-1] for row in rows})
     return [_view(*row[:-1], settings[row[-1]]) for row in rows]
 
 
-def _view(public_id: str, offset: int, state: str, body: str, encoding: int, *rest: Any) -> MessageView:
-    return MessageView(public_id, offset, State(state), body, Encoding(encoding), *rest)
+def _view(
+    queue_id: int, public_id: str, offset: int, state: str, body: str, encoding: int, *rest: Any
+) -> MessageView:
+    return MessageView(queue_id, public_id, offset, State(state), body, Encoding(encoding), *rest)

@@ -28,11 +28,11 @@ Event = Callable[[Record, Micros], bool]
 def delete_messages(
     account_id: int, queue: str, *, ids: Ids | None = None, state: State | None = None, tag: str = ""
 ) -> int:
-    """Delete the messages with ``ids``, or else all in ``state`` (None: any) and with ``tag`` ("": any).
-    How many that were; their ids are free. Raises QueueNotFound, Unavailable."""
+    """Delete the messages with ``ids``, or else all with ``tag`` ("": any); of these only those in ``state``
+    (None: any). How many that were; their ids are free. Raises QueueNotFound, Unavailable."""
 
     def delete(record: Record, now: Micros) -> bool:
-        if state is not None and ids is None and record.visible_state(now) is not state:
+        if state is not None and record.visible_state(now) is not state:
             return False
         record.remove()
         return True
@@ -43,12 +43,18 @@ def delete_messages(
     return deleted
 
 
-def replay(account_id: int, queue: str, *, ids: Ids | None = None, tag: str = "") -> int:
+def replay(
+    account_id: int, queue: str, *, ids: Ids | None = None, tag: str = "", any_state: bool = False
+) -> int:
     """Make dead messages pending again, attempts back to 0, at their old place in the order: all, those with
-    ``ids``, those with ``tag``, or those with both. How many that were. Raises QueueNotFound, Unavailable."""
+    ``ids``, those with ``tag``, or those with both. ``any_state``: of those with ``ids`` the acked ones, too,
+    the leased ones, whose holders lose them, and the scheduled ones. How many that were. Raises
+    QueueNotFound, Unavailable."""
 
     def revive(record: Record, now: Micros) -> bool:
-        if record.visible_state(now) is not State.FAILED or (tag and record.tag != tag):
+        state = record.visible_state(now)
+        wanted = state is not State.PENDING if any_state else state is State.FAILED
+        if not wanted or (tag and record.tag != tag):
             return False
         record.revive(now)
         return True

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from queues.broker.db import Row
     from queues.broker.lanes import Transaction
 
+EXPIRES_AT = list(sql.MESSAGE_COLUMNS).index("expires_at")
+"""Its place in a row."""
+
 SCHEDULED, READY, BLOCKED = (
     int(state) for state in (DeliveryState.SCHEDULED, DeliveryState.READY, DeliveryState.BLOCKED)
 )
@@ -152,7 +155,7 @@ def _refuse_too_much(
         count, size = accepted[account_id]
         new_ids: list[tuple[int, set[str]]] = []
         for queue_id in queues_of[operation]:
-            (more, bigger), found = quotas.new_ones(operation.messages, seen[queue_id])
+            (more, bigger), found = quotas.new_ones(operation.messages, seen[queue_id], _names)
             count, size = count + more, size + bigger
             new_ids.append((queue_id, found))
         try:
@@ -176,6 +179,14 @@ def _texts(pairs: set[tuple[int, str]]) -> list[str]:
     return sorted({text for _, text in pairs})
 
 
+def _names(message: NewMessage) -> tuple[str, ...]:
+    """What the message is known by in its queue: its id and its idempotency key, if it has them. NUL, which
+    no id has, keeps the two apart."""
+    if message.idempotency_key is None:
+        return quotas.own_id(message)
+    return *quotas.own_id(message), f"\0{message.idempotency_key}"
+
+
 def _append(
     tx: Transaction,
     queue_id: int,
@@ -194,18 +205,21 @@ def _append(
     for operation in operations:
         results: list[Published] = []
         for message in operation.messages:
-            public_id = message.public_id
-            known = stored.get(public_id) if public_id is not None else None
+            known_by = _names(message)
+            known = next((stored[name] for name in known_by if name in stored), None)
             if known is not None:
-                results.append(Published(known[0], known[1], known[2], duplicate=True))
+                results.append(Published(known[0], known[1], known[2], duplicate=True, queue_id=queue_id))
                 continue
             offset = next_offset + len(messages)
-            public_id = public_id or ids.new_message_id()
-            stored[public_id] = (public_id, offset, tx.now)
-            results.append(Published(public_id, offset, tx.now, duplicate=False))
+            public_id = message.public_id or ids.new_message_id()
+            for name in known_by:
+                stored[name] = (public_id, offset, tx.now)
             under = message.settings
             kept = (version, settings) if under is None else (versions[under], under)
             row, delivery = _rows(tx, queue_id, offset, public_id, *kept, message)
+            results.append(
+                Published(public_id, offset, tx.now, False, queue_id, row[EXPIRES_AT], kept[1].max_attempts)
+            )
             messages.append(row)
             deliveries.append(delivery)
             size += message.size
@@ -230,14 +244,19 @@ def _append(
 def _stored(
     tx: Transaction, by_queue: dict[int, list[Publish]]
 ) -> tuple[dict[int, dict[str, Stored]], dict[int, list[int]]]:
-    """Which of the operations' ids each queue holds, and the offsets of those whose time to live is over:
-    their ids are free, whether or not a sweep has come by."""
+    """Which of the operations' ids and idempotency keys each queue holds, as ``_names`` has them, and the
+    offsets of those whose time to live is over: their ids are free, whether or not a sweep has come by."""
     stored: dict[int, dict[str, Stored]] = {}
     expired: dict[int, list[int]] = {}
     for queue_id, operations in by_queue.items():
         wanted = sorted({m.public_id for o in operations for m in o.messages if m.public_id is not None})
         rows = tx.db.rows(sql.STORED_IDS, queue=queue_id, ids=wanted) if wanted else []
         stored[queue_id] = {row[0]: (row[0], row[1], row[2]) for row in rows}
+        keys = {m.idempotency_key for o in operations for m in o.messages} - {None}
+        if keys:
+            keyed = tx.db.rows(sql.STORED_KEYS, queue=queue_id, keys=sorted(keys))
+            stored[queue_id] |= {f"\0{key}": (row[0], row[1], row[2]) for key, *row in keyed}
+            rows += [row[1:] for row in keyed]
         over = [row[1] for row in rows if row[3] is not None and row[3] <= tx.now]
         if over:
             expired[queue_id] = over
@@ -264,7 +283,7 @@ def _rows(
     row = (
         queue_id, offset, public_id, version, message.body, int(message.encoding), message.size, message.tag,
         message.partition_key, message.priority, message.metadata, message.headers, now, now, deliver_at,
-        expires_at, sweep_at, 0, 0, "",
+        expires_at, sweep_at, 0, 0, "", message.idempotency_key,
     )  # fmt: skip
     delivery = (
         queue_id, PULL_LANE, offset, state, -message.priority, message.tag, message.partition_key, deliver_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from queues.broker import names, observe, quotas, settings_versions, sql
 from queues.broker.audit import Act
@@ -55,17 +55,25 @@ def looking() -> Iterator[Connection]:
 
 
 def create_queue(
-    account_id: int, name: str, *, settings: QueueSettings, topics: Sequence[str] = (), kind: str = "worker"
+    account_id: int,
+    name: str,
+    *,
+    settings: QueueSettings,
+    topics: Sequence[str] = (),
+    kind: str = "worker",
+    description: str = "",
+    internal: bool = False,
 ) -> QueueInfo:
-    """Make a queue. Raises QueueExists (whatever its settings; it is left as it is), QuotaExceeded,
-    Unavailable."""
+    """Make a queue. ``kind``: worker or pubsub. Raises QueueExists (whatever its settings; it is left as it
+    is), QuotaExceeded, Unavailable."""
 
     def create(tx: Transaction) -> QueueInfo:
         check_room = quotas.lock_channels(tx, account_id)
         if _living(account_id, name).exists():
             raise QueueExists(name)
         check_room()
-        queue, made = _get_or_make(tx, account_id, name, settings, kind)
+        about = {"kind": kind, "description": description, "internal": internal}
+        queue, made = _get_or_make(tx, account_id, name, settings, **about)
         if not made:
             raise QueueExists(name)
         _subscribe(queue, topics)
@@ -84,22 +92,22 @@ def ensure_queues(account_id: int, wanted: Mapping[str, QueueSettings], *, kind:
         for name, settings in wanted.items():
             if not _living(account_id, name).exists():
                 check_room()
-                _get_or_make(tx, account_id, name, settings, kind)
+                _get_or_make(tx, account_id, name, settings, kind=kind)
 
     in_transaction(ensure)
 
 
 def _get_or_make(
-    tx: Transaction, account_id: int, name: str, settings: QueueSettings, kind: str
+    tx: Transaction, account_id: int, name: str, settings: QueueSettings, **about: Any
 ) -> tuple[Queue, bool]:
-    """The queue, and whether it is new."""
+    """The queue, and whether it is new. ``about``: its columns that are no settings."""
     now = to_datetime(tx.now)
     version = settings_versions.store(tx.db, settings, tx.now)
     queue, made = Queue.objects.get_or_create(
         account_id=account_id,
         name=name,
         deleted_at=None,
-        defaults={"kind": kind, "settings_id": version, "created_at": now, "updated_at": now},
+        defaults={**about, "settings_id": version, "created_at": now, "updated_at": now},
     )
     tx.wakes.everyone(of_account(account_id))
     return queue, made
@@ -108,13 +116,13 @@ def _get_or_make(
 def get_queue(account_id: int, name: str) -> QueueInfo:
     """Raises QueueNotFound, Unavailable."""
     with reading():
-        return _infos(_living(account_id, name)[:1], name)[0]
+        return infos(_living(account_id, name)[:1], name)[0]
 
 
 def list_queues(account_id: int) -> list[QueueInfo]:
     """The account's queues in order of creation. Raises Unavailable."""
     with reading():
-        return _infos(Queue.objects.filter(account_id=account_id, deleted_at=None).order_by("id"))
+        return infos(Queue.objects.filter(account_id=account_id, deleted_at=None).order_by("id"))
 
 
 def update_queue(
@@ -123,8 +131,10 @@ def update_queue(
     *,
     settings: Callable[[QueueSettings], QueueSettings] | None = None,
     topics: Sequence[str] | None = None,
+    description: str | None = None,
 ) -> QueueInfo:
-    """Change settings (a function of the old ones) and replace topics, for messages published from now on.
+    """Change settings (a function of the old ones), for messages published from now on, and replace topics
+    and description; what is None stays.
     Raises QueueNotFound, Unavailable, and whatever ``settings`` raises; then nothing is changed."""
 
     def update(tx: Transaction) -> QueueInfo:
@@ -137,8 +147,11 @@ def update_queue(
         if topics is not None:
             queue.subscriptions.all().delete()
             _subscribe(queue, topics)
-        queue.updated_at = to_datetime(tx.now)
-        queue.save(update_fields=["settings_id", "updated_at"])
+        if description is not None:
+            queue.description = description
+        if (settings, topics, description) != (None, None, None):
+            queue.updated_at = to_datetime(tx.now)
+            queue.save(update_fields=["settings_id", "description", "updated_at"])
         return _info(queue, topics if topics is not None else _topics(queue), current)
 
     info: QueueInfo = in_transaction(update)
@@ -185,6 +198,7 @@ def delete_queue(account_id: int, name: str) -> None:
     def delete(tx: Transaction) -> int:
         queue = _locked(account_id, name)
         queue.subscriptions.all().delete()
+        queue.sources.all().delete()
         queue.deleted_at = to_datetime(tx.now)
         queue.save(update_fields=["deleted_at"])
         tx.wakes.everyone(queue.pk)
@@ -261,7 +275,8 @@ def _topics(queue: Queue) -> list[str]:
     return list(queue.subscriptions.order_by("position").values_list("topic", flat=True))
 
 
-def _infos(queues: QuerySet[Queue], name: str | None = None) -> list[QueueInfo]:
+def infos(queues: QuerySet[Queue], name: str | None = None) -> list[QueueInfo]:
+    """``name``: raises QueueNotFound when there is none."""
     rows = list(queues.prefetch_related("subscriptions").select_related("settings"))
     if name is not None and not rows:
         raise QueueNotFound(name)
@@ -282,4 +297,7 @@ def _info(queue: Queue, topics: Sequence[str], settings: QueueSettings) -> Queue
         next_offset=queue.next_offset,
         settings=settings,
         topics=tuple(dict.fromkeys(topics)),
+        description=queue.description,
+        internal=queue.internal,
+        updated_at=to_micros(queue.updated_at),
     )

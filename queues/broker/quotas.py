@@ -22,7 +22,7 @@ adds.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from queues.broker import account_sql
 from queues.broker.errors import QuotaExceeded
@@ -49,24 +49,34 @@ class Sized(Protocol):
     def size(self) -> int: ...
 
 
+S = TypeVar("S", bound=Sized)
+
+
 def total(messages: Collection[Sized]) -> Addition:
     """What storing all of them would add."""
     return len(messages), sum([message.size for message in messages])
 
 
-def new_ones(messages: Iterable[Sized], stored: Collection[str]) -> tuple[Addition, set[str]]:
-    """What storing them would add if ``stored`` ids are left out, and their ids. Duplicates do not count."""
+def own_id(message: Sized) -> tuple[str, ...]:
+    """What a message is known by, where that is its id alone."""
+    return () if message.public_id is None else (message.public_id,)
+
+
+def new_ones(
+    messages: Iterable[S], stored: Collection[str], names: Callable[[S], tuple[str, ...]] = own_id
+) -> tuple[Addition, set[str]]:
+    """What storing them would add if those with a ``stored`` name are left out, and their names. Duplicates
+    do not count."""
     count = size = 0
-    ids: set[str] = set()
+    found: set[str] = set()
     for message in messages:
-        public_id = message.public_id
-        if public_id is not None:
-            if public_id in stored or public_id in ids:
-                continue
-            ids.add(public_id)
+        known_by = names(message)
+        if any(name in stored or name in found for name in known_by):
+            continue
+        found.update(known_by)
         count += 1
         size += message.size
-    return (count, size), ids
+    return (count, size), found
 
 
 class Room:

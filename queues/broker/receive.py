@@ -16,7 +16,7 @@ from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
 from queues.broker.types import Encoding, Micros, QueueSettings, Received
-from queues.broker.wakes import HUB, of_account
+from queues.broker.wakes import HUB, of_account, of_room
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def receive(
 
     ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
     before anything is handed out; True means that the client has hung up. ``await_queue``: a queue that does
-    not exist may be made meanwhile, and counts as an empty one. While it waits the call holds no database
+    not exist may be made meanwhile, and counts as an empty one. ``consumer``: who holds them; where settings
+    say ``max_in_flight`` he gets no more than that together. While it waits the call holds no database
     connection. Raises QueueNotFound, QuotaExceeded (too many calls like this one are open),
     Unavailable.
     """
@@ -54,12 +55,12 @@ def receive(
         except QueueNotFound:
             if not await_queue:
                 raise
-            return Look(of_account(account_id), [], None)
+            return Look(of_account(account_id), [], None, "")
         return found
 
     try:
         with concurrency.open_call(account_id):
-            return _look_until(time.monotonic() + wait_seconds, look, limit, tag, gone)
+            return _look_until(time.monotonic() + wait_seconds, look, limit, gone)
     except QuotaExceeded:
         if not await_queue:
             with reading() as db:
@@ -68,31 +69,36 @@ def receive(
 
 
 def _look_until(
-    deadline: float, take: Callable[[], Look], limit: int, tag: str, gone: Callable[[], bool] | None
+    deadline: float, take: Callable[[], Look], limit: int, gone: Callable[[], bool] | None
 ) -> list[Received]:
+    woken_on = None
     while True:
         stamp = HUB.stamp()
         look = take()
+        if woken_on is not None and woken_on != look.channel:
+            # Now his hands are full: the signal was for somebody else.
+            HUB.signal(woken_on)
         if look.next_due is not None:
-            HUB.due(look.queue_id, look.next_due)
+            HUB.due(look.channel, look.next_due)
         if look.messages:
             _hand_over(look, limit)
             return look.messages
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return []
-        with HUB.park(look.queue_id, tag, stamp, django_settings.OKMQ_MAX_PARKED) as place:
+        with HUB.park(look.channel, look.tag, stamp, django_settings.OKMQ_MAX_PARKED) as place:
             if place is None:
                 return []
             if look.next_due is not None:
-                HUB.due(look.queue_id, look.next_due)
+                HUB.due(look.channel, look.next_due)
             place.wait(remaining)
             leaving = HUB.closing or (gone is not None and gone())
         if leaving:
             if place.woken:
                 # For a message, it may be, if only in the last moment: let the next one look.
-                HUB.signal(look.queue_id)
+                HUB.signal(look.channel)
             return []
+        woken_on = look.channel if place.woken else None
 
 
 def _hand_over(look: Look, limit: int) -> None:
@@ -100,21 +106,22 @@ def _hand_over(look: Look, limit: int) -> None:
         observe.watcher.handed_out(look.messages, clock.now())
     if len(look.messages) == limit:
         # There may be more, and others waiting for them.
-        HUB.signal(look.queue_id)
+        HUB.signal(look.channel)
 
 
 @dataclass(slots=True)
 class Look:
-    """What one look into a queue brought. ``queue_id``: the channel to wait on for more. ``next_due``: when
-    more becomes ready by the clock alone."""
+    """What one look into a queue brought. ``channel`` and ``tag``: what to wait for, for more. ``next_due``:
+    when more becomes ready by the clock alone."""
 
-    queue_id: int
+    channel: int
     messages: list[Received]
     next_due: Micros | None
+    tag: str
 
 
 class Receive(Operation):
-    __slots__ = ("account_id", "auto_ack", "consumer", "lease", "limit", "queue", "tag")
+    __slots__ = ("account_id", "allowed", "auto_ack", "consumer", "lease", "limit", "queue", "tag")
 
     def __init__(
         self,
@@ -129,7 +136,7 @@ class Receive(Operation):
         super().__init__(weight=limit)
         self.account_id = account_id
         self.queue = queue
-        self.limit = limit
+        self.limit = self.allowed = limit
         self.tag = tag
         self.auto_ack = auto_ack
         self.lease = None if lease_seconds is None else micros(lease_seconds)
@@ -146,15 +153,16 @@ class Receive(Operation):
         queues = {(row[1], row[2]): row for row in rows}
         together: dict[tuple[int, str], list[Receive]] = defaultdict(list)
         keyed: dict[int, bool] = {}
+        versions: dict[int, int] = {}
         for operation in operations:
             row = queues.get((operation.account_id, operation.queue))
             if row is None:
                 operation.error = QueueNotFound(operation.queue)
                 continue
-            queue_id, _, _, paused, next_due, keyed[row[0]] = row
+            queue_id, _, _, paused, next_due, keyed[row[0]], versions[row[0]] = row
             handing_out = not paused and names.storable(operation.tag)
             # Where nothing can come, nothing falls due: what is due already would have it look for ever.
-            operation.result = Look(queue_id, [], next_due if handing_out else None)
+            operation.result = Look(queue_id, [], next_due if handing_out else None, operation.tag)
             if handing_out:
                 together[queue_id, operation.tag].append(operation)
         promoted: dict[int, Micros | None] = {}
@@ -169,7 +177,33 @@ class Receive(Operation):
                     promoted[queue_id] = due.next_due(tx, queue_id)
                 for operation in group:
                     operation.result.next_due = promoted[queue_id]
-            _Claim(tx, queue_id, tag, group).run()
+            _share_room(tx, queue_id, versions[queue_id], group)
+            _Claim(tx, queue_id, tag, [operation for operation in group if operation.allowed]).run()
+
+
+def _share_room(tx: Transaction, queue_id: int, version: int, receivers: list[Receive]) -> None:
+    """Set how many messages each receiver may be given. Those who may have none wait for room."""
+    for receiver in receivers:
+        receiver.allowed = receiver.limit
+    holders = [receiver for receiver in receivers if receiver.consumer and not receiver.auto_ack]
+    if not holders:
+        return
+    most = settings_versions.load(tx.db, [version])[version].max_in_flight
+    if most is None:
+        return
+    if tx.db.postgresql:
+        # Of two processes that count at the same time each would miss what the other hands out.
+        tx.db.run(sql.LOCK_RECEIVERS, channel=of_room(queue_id))
+    consumers = sorted({receiver.consumer for receiver in holders})
+    held: dict[str, int] = dict(
+        tx.db.rows(sql.HELD, queue=queue_id, lane=PULL_LANE, consumers=consumers, now=tx.now)
+    )
+    for receiver in holders:
+        name = receiver.consumer
+        receiver.allowed = max(min(receiver.limit, most - held.get(name, 0)), 0)
+        held[name] = held.get(name, 0) + receiver.allowed
+        if not receiver.allowed:
+            receiver.result.channel, receiver.result.tag = of_room(queue_id), name
 
 
 class _Claim:
@@ -192,14 +226,14 @@ class _Claim:
     def run(self) -> None:
         open_receivers = list(self.receivers)
         while open_receivers:
-            wanted = sum(r.limit - len(r.result.messages) for r in open_receivers)
+            wanted = sum(r.allowed - len(r.result.messages) for r in open_receivers)
             rows = self._ready(wanted)
             expired = [row[4] for row in rows if row[13] is not None and row[13] <= self.tx.now]
             for row in rows:
                 if row[13] is None or row[13] > self.tx.now:
                     receiver = open_receivers[0]
                     receiver.result.messages.append(self._hand_out(receiver, row))
-                    if len(receiver.result.messages) == receiver.limit:
+                    if len(receiver.result.messages) == receiver.allowed:
                         open_receivers.pop(0)
             self._write()
             if not expired:
@@ -221,7 +255,7 @@ class _Claim:
     def _hand_out(self, receiver: Receive, row: Row) -> Received:
         (
             deliver_at, attempts, _, old_receipt, offset, public_id, version, size, tag, key, _, created_at,
-            expires_at, _, body, encoding, metadata, headers,
+            expires_at, _, body, encoding, metadata, headers, idempotency_key,
         ) = row  # fmt: skip
         now = self.tx.now
         settings = self.settings[version]
@@ -234,8 +268,9 @@ class _Claim:
                 self.removed.append(offset)
                 self.removed_bytes += size
             else:
+                over = settings.acked_over_at(now, expires_at)
                 self.acked.append(
-                    (now, deliver_at, expires_at, attempts, new_receipt, now, now, self.queue_id, offset)
+                    (now, deliver_at, over, attempts, new_receipt, now, now, self.queue_id, offset)
                 )
             if key:
                 self.keys.add(key)
@@ -245,7 +280,8 @@ class _Claim:
             self.leases[lease_until, receiver.consumer, settings.preserve_leased].append(offset)
         return Received(
             public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
-            attempts, lease_until, receipt,
+            attempts, lease_until, receipt, self.queue_id, size, now, expires_at, settings.max_attempts,
+            idempotency_key,
         )  # fmt: skip
 
     def _write(self) -> None:

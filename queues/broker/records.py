@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from queues.broker import dead_letters, partition_keys, retry, settings_versions, sql
 from queues.broker.clock import micros
 from queues.broker.types import DeadReason, ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
+from queues.broker.wakes import of_room
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Record:
             return Outcome.DONE
         self.acked_at, self.dead_at, self.dead_reason = now, None, ""
         self._leave_lane(now)
-        self.sweep_at = self.expires_at
+        self.sweep_at = self.settings.acked_over_at(now, self.expires_at)
         self.gone = self.settings.auto_delete if delete is None else delete
         return Outcome.DONE
 
@@ -178,7 +179,8 @@ class Record:
         self.sweep_at = None if spared else self.expires_at
 
     def revive(self, now: Micros) -> None:
-        """Replay: pending again with all attempts before it, at its old place in the order."""
+        """Replay: pending again with all attempts before it, at its old place in the order. One that is
+        leased is taken out of its holder's hands."""
         if self.expires_at is not None:
             life = self.expires_at - self.created_at
             if self.settings.ttl_from_delivery and self.settings.ttl_seconds is not None:
@@ -186,7 +188,8 @@ class Record:
             self.expires_at = now + life
         self.sweep_at = None if self.settings.preserve_pending else self.expires_at
         self.attempts, self.deliver_at, self.due_at, self.updated_at = 0, now, now, now
-        self.dead_at, self.dead_reason, self.consumer = None, "", ""
+        self.acked_at = self.dead_at = None
+        self.dead_reason = self.consumer = ""
         self.max_attempts = self.settings.max_attempts
         self.state = BLOCKED if self.partition_key else READY
         self.message_changed = self.touched = True
@@ -211,6 +214,8 @@ class Batch:
             record.settings = versions[record.settings_id]
         # What it was when it came, for the counters.
         self._before = [(record.acked_at is not None, record.dead_at is not None) for record in self.records]
+        self._held = [record for record in self.records if record.state == LEASED and record.consumer]
+        self._holders = [record.consumer for record in self._held]
 
     def flush(self) -> None:
         db = self.tx.db
@@ -229,6 +234,7 @@ class Batch:
         db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
         self._count()
         self._wake(entering + moving)
+        self._make_room()
         self._release_keys(leaving + entering + moving)
 
     def _count(self) -> None:
@@ -258,6 +264,12 @@ class Batch:
                 self.tx.wakes.ready(record.queue_id, record.tag)
             elif record.state != BLOCKED:
                 self.tx.wakes.due(record.queue_id, record.due_at)
+
+    def _make_room(self) -> None:
+        """Tell consumers that hold fewer messages now."""
+        for record, consumer in zip(self._held, self._holders, strict=True):
+            if record.state != LEASED and record.settings.max_in_flight is not None:
+                self.tx.wakes.ready(of_room(self.queue_id), consumer)
 
     def _release_keys(self, records: list[Record]) -> None:
         keys = {record.partition_key for record in records if record.partition_key}

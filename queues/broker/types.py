@@ -83,7 +83,9 @@ class QueueSettings:
     ``preserve_failed`` / ``preserve_pending`` / ``preserve_leased``: expiry spares dead messages / messages
     not yet acked / messages somebody holds, while the lease lasts. ``on_expiry``: what becomes of an
     expired unacked message. ``dead_letter_queue``: name of the queue (same account) that takes the dead;
-    ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted.
+    ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted. ``retention_seconds``: how
+    long an acked message is kept, ``None`` = until its life is over. ``max_in_flight``: messages that one
+    named consumer of the queue may hold at a time, ``None`` = any number.
     """
 
     auto_ack: bool = False
@@ -99,9 +101,17 @@ class QueueSettings:
     ttl_from_delivery: bool = False
     preserve_leased: bool = False
     drop_dead: bool = False
+    retention_seconds: float | None = None
+    max_in_flight: int | None = None
 
     def but(self, **changes: Any) -> QueueSettings:
         return replace(self, **changes)
+
+    def acked_over_at(self, acked_at: Micros, expires_at: Micros | None) -> Micros | None:
+        """When a message that is acked may be removed; None: never."""
+        if self.retention_seconds is None:
+            return expires_at
+        return min(acked_at + int(self.retention_seconds * 1_000_000), MAX_INSTANT)
 
 
 @dataclass(slots=True, frozen=True)
@@ -116,6 +126,9 @@ class QueueInfo:
     next_offset: int
     settings: QueueSettings
     topics: tuple[str, ...]
+    description: str = ""
+    internal: bool = False
+    updated_at: Micros = 0
 
 
 class NewMessage(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +139,8 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     kept as given and is due at once. ``priority``: higher goes first. ``partition_key`` non-empty:
     strict order among messages of that key. ``metadata`` and ``headers`` are JSON object texts.
     ``ttl_seconds`` overrides the queue's (0 = never expires; None = the queue's); ``settings`` all of the
-    queue's settings, for this message alone.
+    queue's settings, for this message alone. ``idempotency_key``: while the queue holds a message with this
+    key, it stands for this one.
     """
 
     body: str
@@ -141,16 +155,21 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     metadata: str | None = None
     headers: str | None = None
     settings: QueueSettings | None = None
+    idempotency_key: str | None = None
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """The answer for one message, in the order given. ``duplicate``: the id was already stored and
-    nothing was changed; ``offset`` and ``created_at`` are then the stored message's."""
+    """The answer for one message, in the order given. ``duplicate``: the id or the idempotency key was
+    already stored and nothing was changed; id, ``offset`` and ``created_at`` are then the stored message's.
+    ``expires_at`` and ``max_attempts`` are told of new messages only."""
 
     public_id: str
     offset: int
     created_at: Micros
     duplicate: bool
+    queue_id: int = 0
+    expires_at: Micros | None = None
+    max_attempts: int = 0
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -171,6 +190,12 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     lease_until: Micros | None
     receipt: int | None
+    queue_id: int = 0
+    size: int = 0
+    claimed_at: Micros = 0
+    expires_at: Micros | None = None
+    max_attempts: int = 0
+    idempotency_key: str | None = None
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
@@ -227,6 +252,7 @@ class MessageView:
     last failed delivery said. ``origin``: where the message was that this one was made from, a JSON object.
     ``settings`` are the ones the message was published under."""
 
+    queue_id: int
     public_id: str
     offset: int
     state: State
@@ -252,6 +278,7 @@ class MessageView:
     dead_reason: str
     consumer: str
     origin: str | None
+    idempotency_key: str | None
     settings: QueueSettings
 
 

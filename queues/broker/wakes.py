@@ -40,6 +40,12 @@ def of_account(account_id: int) -> int:
     return (1 << 62) + account_id
 
 
+def of_room(queue_id: int) -> int:
+    """The channel on which those wait whose consumer has as many of the queue's messages in its hands as it
+    may; by tag, which is the consumer. They would only swallow the signals that are for others."""
+    return (1 << 61) + queue_id
+
+
 def of_stream(stream_id: int) -> int:
     """The channel on which readers of a stream wait. Reading takes nothing away, so all of them are woken."""
     return -stream_id

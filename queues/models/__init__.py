@@ -8,6 +8,7 @@ from queues.models.message import Delivery, DeliveryState, Message
 from queues.models.operations import AuditEntry, DeadLetterJob, Duty, MessageEvent, QueueSample, WorkerBeat
 from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
+from queues.models.source import Source, SourceEvent
 from queues.models.usage import AccountUsage, ConsumeCalls
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "QueueCounter",
     "QueueSample",
     "SettingsVersion",
+    "Source",
+    "SourceEvent",
     "Subscription",
     "WorkerBeat",
 ]

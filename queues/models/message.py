@@ -122,4 +122,9 @@ class Delivery(models.Model):
                 condition=~Q(partition_key=""),
                 name="delivery_key",
             ),
+            models.Index(
+                fields=["queue", "lane", "consumer", "due_at"],
+                condition=Q(state=DeliveryState.LEASED) & ~Q(consumer=""),
+                name="delivery_held",
+            ),
         ]

@@ -28,6 +28,8 @@ class Queue(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.WORKER)
     settings = models.ForeignKey("SettingsVersion", on_delete=models.PROTECT, related_name="+")
     description = models.TextField(default="", blank=True)
+    internal = models.BooleanField(default=False, db_default=False)
+    """Whether it belongs to a program's own working, and not to what people look after."""
     next_offset = models.BigIntegerField(default=0)
     next_lane = models.IntegerField(default=PULL_LANE + 1)
     push_lanes = models.TextField(default="", blank=True)

@@ -22,9 +22,7 @@ def figures(q: Handle) -> QueueFigures:
 
 
 def test_an_empty_queue_has_figures_too(q: Handle) -> None:
-    assert figures(q) == QueueFigures(
-        q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, q.id, paused=False
-    )
+    assert figures(q) == QueueFigures(q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0)
 
 
 def test_every_state_and_total_is_told(new_queue: NewQueue) -> None:
@@ -116,6 +114,6 @@ def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch)
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise OperationalError from error
 
-    monkeypatch.setattr(census, "look", away)
+    monkeypatch.setattr(census, "_take", away)
     with pytest.raises(Unavailable):
         census.take(1)

@@ -70,6 +70,8 @@ def test_every_statement_of_the_engine_is_understood_by_the_database() -> None:
     statements |= {f"OFFSETS_IN_STATE {choice}": value for choice, value in sql.OFFSETS_IN_STATE.items()}
     assert len(statements) > 50
     del statements["DATA_VERSION"]
+    if django.db.connection.vendor == "sqlite":
+        del statements["LOCK_RECEIVERS"]
     for name, statement in statements.items():
         try:
             in_transaction(partial(_explain, statement))

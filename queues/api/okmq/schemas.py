@@ -177,7 +177,7 @@ def message_json(message: MessageView) -> Message:
         delivery_attempt=message.attempts,
         delivery_time=format_time(message.deliver_at),
         lock_duration=whole_seconds(message.settings.lease_seconds),
-        max_delivery_attempts=message.settings.max_attempts,
+        max_delivery_attempts=max(message.settings.max_attempts, 1),
         acked=_time_or_none(message.acked_at),
         locked_until=_locked_until(message),
         ttl=_time_or_none(message.expires_at),

@@ -193,7 +193,7 @@ def settings_json(settings: QueueSettings) -> ShownSettings:
         "auto_ack": settings.auto_ack,
         "auto_delete": settings.auto_delete,
         "lock_duration": whole_seconds(settings.lease_seconds),
-        "max_delivery_attempts": settings.max_attempts,
+        "max_delivery_attempts": max(settings.max_attempts, 1),
         "preserve_failed": settings.preserve_failed,
         "preserve_pending": settings.preserve_pending,
         "retry_strategy": _strategy_json(settings.retry),

@@ -78,7 +78,8 @@ _CLAIM = """
     )
     SELECT c.deliver_at, c.attempts, c.max_attempts, c.receipt,
         m."offset", m.public_id, m.settings_id, m.size, m.tag, m.partition_key, m.priority, m.created_at,
-        m.expires_at, m.sweep_at, m.body, m.encoding, m.metadata, m.headers
+        m.expires_at, m.sweep_at, m.body, m.encoding, m.metadata, m.headers,
+        m.idempotency_key
     FROM claimed c JOIN queues_message m ON m.queue_id = :queue AND m."offset" = c."offset"
 """
 
@@ -114,6 +115,19 @@ DUE_ONE_BY_ONE = Statement(
     """
 )
 """Only among the first that are due: with a million simple ones due this must not pass them all."""
+
+HELD = Statement(
+    """
+    SELECT d.consumer, count(*) FROM queues_delivery d
+    WHERE d.queue_id = :queue AND d.lane = :lane AND d.consumer {in:consumers} AND d.state = 2
+        AND d.due_at > :now AND NOT (d.consumer = '')
+    GROUP BY d.consumer
+    """
+)
+"""How many messages each of these consumers has in its hands."""
+
+LOCK_RECEIVERS = Statement("SELECT pg_advisory_xact_lock(:channel)")
+"""PostgreSQL: those who count what their consumers hold take turns, queue by queue; nobody else waits."""
 
 NEXT_DUE = Statement(
     """

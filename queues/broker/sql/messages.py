@@ -25,6 +25,7 @@ MESSAGE_COLUMNS = {
     "attempts": "int",
     "receipt": "bigint",
     "dead_reason": "text",
+    "idempotency_key": "text",
 }
 MESSAGE_KEY = {"queue_id": "bigint", '"offset"': "bigint"}
 
@@ -64,6 +65,13 @@ ACK_MESSAGES = Update(
 """Of messages that are acked as they are handed out."""
 
 DELETE_MESSAGES = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}')
+
+STORED_KEYS = Statement(
+    """
+    SELECT idempotency_key, public_id, "offset", created_at, sweep_at FROM queues_message
+    WHERE queue_id = :queue AND idempotency_key {in:keys}
+    """
+)
 
 STORED_IDS = Statement(
     """
@@ -113,7 +121,7 @@ COPY_MESSAGE = Statement(
     f"""
     INSERT INTO queues_message ({", ".join(MESSAGE_COLUMNS)})
     SELECT :target, :target_offset, :public_id, :settings, body, encoding, size, tag, partition_key,
-        priority, metadata, headers, created_at, :now, :now, :expires_at, :sweep_at, 0, 0, :reason
+        priority, metadata, headers, created_at, :now, :now, :expires_at, :sweep_at, 0, 0, :reason, NULL
     FROM queues_message WHERE queue_id = :queue AND "offset" = :source_offset
     """
 )

@@ -42,7 +42,8 @@ QUEUES_FOR_RECEIVE = Statement(
         (SELECT min(d.due_at) FROM queues_delivery d
          WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
         EXISTS (SELECT 1 FROM queues_delivery d
-         WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = ''))
+         WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = '')),
+        q.settings_id
     FROM queues_queue q
     WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
     """
@@ -51,6 +52,8 @@ QUEUES_FOR_RECEIVE = Statement(
 any of its messages has a partition key."""
 
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
+
+NEXT_OFFSET = Statement("SELECT next_offset FROM queues_queue WHERE id = :queue")
 
 SET_NEXT_OFFSET = Statement("UPDATE queues_queue SET next_offset = :next WHERE id = :queue")
 
