@@ -33,6 +33,7 @@ class MissingScope(APIException):
     status_code = 403
 
     def __init__(self, needed: tuple[str, ...], key: AuthenticatedKey) -> None:
+        self.needed = needed
         has = ", ".join(scope for scope in SCOPES if scope in key.scopes)
         super().__init__(
             f"This API key has not the scope that the call needs: {' or '.join(needed)}. It has: {has}."

@@ -167,6 +167,47 @@ TABLE: tuple[Setting, ...] = (
         high=55,
     ),
     Setting(
+        "OKMQ_FORQ_POLL_SECONDS",
+        "int",
+        30,
+        "How long a consume of the Forq API waits for a message. Its clients give up after 35.",
+        unit="seconds",
+        low=0,
+        high=34,
+    ),
+    Setting(
+        "OKMQ_FORQ_V0",
+        "bool",
+        False,
+        "Leave `receipt` out of what a consume of the Forq API answers, for clients of Forq before 1.0 that "
+        "take no field they do not know. Acks and nacks without a receipt are accepted either way.",
+    ),
+    Setting(
+        "OKMQ_FORQ_REQUIRE_RECEIPT",
+        "bool",
+        False,
+        "Refuse the Forq API's acks and nacks without `X-Forq-Receipt`, as Forq 1.0 does.",
+    ),
+    Setting(
+        "OKMQ_FORQ_QUEUE_TTL_HOURS",
+        "int",
+        24,
+        "Life of messages in queues that the Forq API makes from now on, from their delivery time on; then "
+        "they move to the dead-letter queue.",
+        unit="hours",
+        low=1,
+        high=87_600,
+    ),
+    Setting(
+        "OKMQ_FORQ_DLQ_TTL_HOURS",
+        "int",
+        168,
+        "Life of messages in the dead-letter queues it makes.",
+        unit="hours",
+        low=1,
+        high=87_600,
+    ),
+    Setting(
         "OKMQ_MAX_REQUEST_BYTES",
         "int",
         32 * 1024 * 1024,
@@ -357,6 +398,8 @@ def read() -> dict[str, Any]:
     values = {setting.name: _value(env, setting) for setting in TABLE}
     if values["OKMQ_RESERVED_THREADS"] >= values["OKMQ_THREADS"]:
         raise ImproperlyConfigured("OKMQ_RESERVED_THREADS must be less than OKMQ_THREADS")
+    if values["OKMQ_FORQ_V0"] and values["OKMQ_FORQ_REQUIRE_RECEIPT"]:
+        raise ImproperlyConfigured("OKMQ_FORQ_REQUIRE_RECEIPT asks for what OKMQ_FORQ_V0 leaves out")
     if values["OKMQ_METRICS_ENABLED"] and not _is_secret(values["OKMQ_METRICS_SECRET"]):
         raise ImproperlyConfigured(
             f"OKMQ_METRICS_SECRET must be {SECRET_LENGTH} or more printable ASCII characters without spaces "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 from django.conf import settings
@@ -28,6 +29,7 @@ logger = logging.getLogger("okmq.errors")
 RETRY_AFTER_SECONDS = "1"
 
 _shapes: dict[str, Shape] = {}
+_headers: dict[str, Mapping[str, str]] = {}
 
 
 def okmq_shape(status: int, message: str) -> object:
@@ -35,17 +37,19 @@ def okmq_shape(status: int, message: str) -> object:
     return {"error": message}
 
 
-def register(prefixes: Iterable[str], shape: Shape) -> None:
-    """Use ``shape`` for every path that begins with one of ``prefixes``; the longest match decides."""
+def register(
+    prefixes: Iterable[str], shape: Shape, headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Use ``shape`` for every path that begins with one of ``prefixes``; the longest match decides.
+    ``headers``: what all answers of that dialect carry."""
     for prefix in prefixes:
         _shapes[prefix] = shape
+        _headers[prefix] = headers
 
 
 def body(path: str, status: int, message: str) -> tuple[bytes, str]:
     """An error in the shape of ``path``'s dialect, and its content type."""
-    matching = [prefix for prefix in _shapes if path.startswith(prefix)]
-    shape = _shapes[max(matching, key=len)] if matching else okmq_shape
-    told = shape(status, message)
+    told = _shapes.get(_prefix(path), okmq_shape)(status, message)
     if isinstance(told, str):
         return told.encode(), "text/plain; charset=utf-8"
     return msgspec.json.encode(told), "application/json"
@@ -53,7 +57,13 @@ def body(path: str, status: int, message: str) -> tuple[bytes, str]:
 
 def response(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
     content, content_type = body(path, status, message)
+    headers = {**_headers.get(_prefix(path), {}), **(headers or {})}
     return HttpResponse(content, status=status, content_type=content_type, headers=headers)
+
+
+def _prefix(path: str) -> str:
+    """The longest registered prefix of ``path``; "" for OKMQ's."""
+    return max((prefix for prefix in _shapes if path.startswith(prefix)), key=len, default="")
 
 
 def is_console(path: str) -> bool:

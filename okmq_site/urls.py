@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from okmq_site import documents, health
 from okmq_site.metrics.view import metrics
+from queues.api.forq.views import NowhereViewSet
 
 admin.site.site_header = admin.site.site_title = "OKMQ"
 admin.site.index_title = "Console"
@@ -13,6 +14,7 @@ admin.site.site_url = None  # nothing stands at /
 
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
+    path("", include("queues.api.forq.urls")),
     path("live", health.live),
     path("ready", health.ready),
     path("metrics", metrics),
@@ -20,6 +22,8 @@ urlpatterns = [
     path("openapi/<str:dialect>.json", documents.openapi, name="openapi"),
     path("docs", RedirectView.as_view(url="/docs/")),
     path("docs/", documents.page),
+    # After every dialect that serves something below it.
+    path("api/v1/<rest:path>", NowhereViewSet.as_view({"get": "nowhere"})),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

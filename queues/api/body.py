@@ -18,13 +18,13 @@ STALLED_SECONDS = 30.0
 """A client that sends nothing of its body for so long is given up: it holds a thread."""
 
 
-def read_body(request: HttpRequest) -> bytes:
-    """All of the body; ``b""`` exactly when the client sent none.
+def read_body(request: HttpRequest, cap: int | None = None) -> bytes:
+    """All of the body; ``b""`` exactly when the client sent none. ``cap``: the dialect's own, in bytes.
 
     Raises ``TooLarge`` before reading when the declared length is over the cap, and ``BadRequest`` when
     the body ends early: a cut-off body must not pass for an absent one, which may mean "all messages".
     """
-    cap: int = settings.OKMQ_MAX_REQUEST_BYTES
+    cap = settings.OKMQ_MAX_REQUEST_BYTES if cap is None else min(cap, settings.OKMQ_MAX_REQUEST_BYTES)
     if _is_chunked(request):
         with _patience(request, STALLED_SECONDS):
             return _read_chunked(request, cap)

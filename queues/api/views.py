@@ -30,12 +30,13 @@ class DialectRequest(Request):
     """DRF's request, reading its body by our rules. ``content`` may raise ``BadRequest`` or ``TooLarge``."""
 
     _content: bytes | None = None
+    max_bytes: int | None = None
 
     @property
     def content(self) -> bytes:
         """The whole body; ``b""`` when the client sent none."""
         if self._content is None:
-            self._content = read_body(self._request)
+            self._content = read_body(self._request, self.max_bytes)
         return self._content
 
     @property
@@ -67,7 +68,7 @@ class DialectViewSet(ViewSet):
     """
 
     http_method_names = ["get", "post", "put", "patch", "delete"]
-    authentication_classes = (ApiKeyAuthentication,)
+    authentication_classes: tuple[type[BaseAuthentication], ...] = (ApiKeyAuthentication,)
     content_negotiation_class = FirstOfEach
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONParser,)
@@ -77,6 +78,8 @@ class DialectViewSet(ViewSet):
     _negotiator: ClassVar[FirstOfEach] = FirstOfEach()
     _renderer: ClassVar[JSONRenderer] = JSONRenderer()
     default_response_headers: ClassVar[dict[str, str]] = {}
+    max_request_bytes: ClassVar[int | None] = None
+    """Bodies longer than this are too large; None: the server's own cap alone."""
 
     document: ClassVar[Document]
     """What its OpenAPI document says beyond its views and types."""
@@ -94,7 +97,9 @@ class DialectViewSet(ViewSet):
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> DialectRequest:
         self.action = self.action_map.get(str(request.method).lower(), "")
-        return DialectRequest(request, parsers=self._parsers, negotiator=self._negotiator)
+        made = DialectRequest(request, parsers=self._parsers, negotiator=self._negotiator)
+        made.max_bytes = self.max_request_bytes
+        return made
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Threads serve one request after another: nobody inherits the actor of the one before.

@@ -29,19 +29,27 @@ class Document:
     """Security schemes by name; a call needs one of them."""
     error: Any
     """The type of every error's body."""
-    path_parameters: Mapping[str, str]
-    """Descriptions of the variables in paths."""
+    path_parameters: Mapping[str, str | Parameter]
+    """The variables in paths; of most a description is all there is to say."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """The errors every operation has."""
 
 
 @dataclass(frozen=True)
-class Query:
-    """A query parameter. ``schema`` is JSON Schema, with the default."""
+class Parameter:
+    """``schema`` is JSON Schema, with the default."""
 
     name: str
     schema: Schema
     description: str
+
+
+class Query(Parameter):
+    """A query parameter."""
+
+
+class Header(Parameter):
+    """A header of the request, which may be left out."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,15 @@ class Operation:
     summary: str
     description: str = ""
     query: tuple[Query, ...] = ()
+    headers: tuple[Header, ...] = ()
     body: Body | None = None
     answer: Answer
+    other_answers: Mapping[int, str] = field(default_factory=dict)
+    """Further successes, which have no body."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """Those beyond the document's."""
+    is_public: bool = False
+    """It asks for no key, and has none of the document's errors."""
 
     def __call__(self, view: V) -> V:
         setattr(view, OPERATION, self)

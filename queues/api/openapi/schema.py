@@ -12,7 +12,7 @@ from rest_framework.serializers import Serializer
 
 from queues.api.negotiation import JSON
 from queues.api.openapi import structs
-from queues.api.openapi.document import OPERATION, Body, Document, Operation, Schema
+from queues.api.openapi.document import OPERATION, Body, Document, Operation, Parameter, Schema
 
 
 class DialectSchema(AutoSchema):
@@ -41,22 +41,25 @@ class DialectSchema(AutoSchema):
         return [self.operation.tag]
 
     def get_auth(self) -> list[Schema]:
+        if self.operation.is_public:
+            return []
         for name, definition in self.document.security.items():
             self._register(name, definition, ResolvedComponent.SECURITY_SCHEMA)
         return [{name: []} for name in self.document.security]
 
     def get_override_parameters(self) -> list[Any]:
-        names = uritemplate.variables(self.path)
         return [
-            OpenApiParameter(name, str, OpenApiParameter.PATH, description=self._path_parameter(name))
-            for name in names
-        ] + [
-            OpenApiParameter(query.name, query.schema, OpenApiParameter.QUERY, description=query.description)
-            for query in self.operation.query
+            *(
+                _parameter(self._path_parameter(name), OpenApiParameter.PATH)
+                for name in uritemplate.variables(self.path)
+            ),
+            *(_parameter(query, OpenApiParameter.QUERY) for query in self.operation.query),
+            *(_parameter(header, OpenApiParameter.HEADER) for header in self.operation.headers),
         ]
 
-    def _path_parameter(self, name: str) -> str:
-        return self.document.path_parameters[name]
+    def _path_parameter(self, name: str) -> Parameter:
+        told = self.document.path_parameters[name]
+        return Parameter(name, {"type": "string"}, told) if isinstance(told, str) else told
 
     def _get_serializer(self) -> None:
         """Views have none to guess from."""
@@ -74,7 +77,10 @@ class DialectSchema(AutoSchema):
         answer = self.operation.answer
         content = {} if answer.type is None else self._content(answer.type)
         answers = {str(answer.status.value): {"description": answer.description, **content}}
-        for status, text in sorted((*self.document.errors.items(), *self.operation.errors.items())):
+        for status, text in self.operation.other_answers.items():
+            answers[str(status)] = {"description": text}
+        errors = {**({} if self.operation.is_public else self.document.errors), **self.operation.errors}
+        for status, text in sorted(errors.items()):
             answers[str(status)] = {"description": text, **self._content(self.document.error)}
         return answers
 
@@ -108,6 +114,10 @@ class DialectSchema(AutoSchema):
         for field, value in body.defaults.items():
             if "$ref" not in properties[field]:
                 properties[field]["default"] = value
+
+
+def _parameter(told: Parameter, place: Any) -> OpenApiParameter:
+    return OpenApiParameter(told.name, told.schema, place, description=told.description)
 
 
 def _component(name: str, kind: str, schema: Schema | None, made_from: Any) -> ResolvedComponent:

@@ -1,0 +1,23 @@
+"""Forq's routes. ``/messages`` also answers with a slash at its end, others do not (forq.md section 3)."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from queues.api.forq.views import HealthViewSet, MessageViewSet
+from queues.api.names import RestOfPath
+
+register_converter(RestOfPath, "rest")
+
+MESSAGES = "api/v1/queues/<str:queue>/messages"
+
+_messages = MessageViewSet.as_view({"post": "produce", "get": "consume"})
+
+urlpatterns = [
+    path(MESSAGES, _messages),
+    path(f"{MESSAGES}/", _messages),
+    # An id that another dialect gave may contain slashes.
+    path(f"{MESSAGES}/<rest:messageId>/ack", MessageViewSet.as_view({"post": "ack"})),
+    path(f"{MESSAGES}/<rest:messageId>/nack", MessageViewSet.as_view({"post": "nack"})),
+    path("healthcheck", HealthViewSet.as_view({"get": "healthcheck"})),
+]
