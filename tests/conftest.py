@@ -29,7 +29,17 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     with django_db_blocker.unblock():
         setup_databases(verbosity=0, interactive=False, aliases={"default": None}, serialized_aliases=())
         yield
+        _stop_the_engine()
         _drop_test_database()
+
+
+def _stop_the_engine() -> None:
+    """Its threads would complain of a database that is dropped under them."""
+    from queues.broker.lanes import LANES
+    from queues.broker.wakes import HUB
+
+    HUB.close()
+    LANES.close()
 
 
 def _drop_test_database() -> None:

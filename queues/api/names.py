@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest
+from django.urls import register_converter
 from django.urls.converters import StringConverter
 
 NAME_LENGTH = 50
@@ -42,6 +43,10 @@ def _is_utf8(uri: str) -> bool:
 
 
 class RestOfPath(StringConverter):
-    """Everything up to the end of the path: slashes and, unlike Django's ``path``, line feeds too."""
+    """Everything up to the end of the path: slashes and, unlike Django's ``path``, line feeds too. In routes
+    it is ``rest``."""
 
     regex = r"[\s\S]+"
+
+
+register_converter(RestOfPath, "rest")

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 
 from accounts.models import Account
 from queues import broker
-from queues.broker.lanes import LANES
 from queues.broker.types import QueueSettings
-from queues.broker.wakes import HUB
 
 from .handle import LASTING, Handle
 
 NewQueue = Callable[..., Handle]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _engine_stops_before_its_database(django_db_setup: None) -> Iterator[None]:
-    """The engine's threads would complain of a database that is dropped under them."""
-    yield
-    HUB.close()
-    LANES.close()
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ NewQueue = Callable[..., Queue]
 NewStream = Callable[..., Stream]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "contract(*checks): the checks of the contract's §10 a test stands for"
-    )
-
-
 @pytest.fixture
 def mq(server: Server) -> Iterator[Client]:
     """The owner: the key of a fresh account."""

@@ -2,8 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.contract import checks_of, claimed_in, functions_in
+
+FOLDER = Path(__file__).parent
 
 REQUIRED_HERE: dict[str, range] = {
     "A": range(1, 14),
@@ -27,41 +30,23 @@ REQUIRED_HERE: dict[str, range] = {
 REQUIRED = {f"{section}{number}" for section, numbers in REQUIRED_HERE.items() for number in numbers}
 
 
-def _tests() -> Iterator[tuple[str, ast.FunctionDef]]:
-    for path in sorted(Path(__file__).parent.glob("test_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield path.name, node
-
-
-def _checks(test: ast.FunctionDef) -> set[str]:
-    """The arguments of the test's `pytest.mark.contract(...)`."""
-    return {
-        str(argument.value)
-        for decorator in test.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.contract"
-        for argument in decorator.args
-        if isinstance(argument, ast.Constant)
-    }
-
-
 def _checks_in_docstring(test: ast.FunctionDef) -> set[str]:
     head = (ast.get_docstring(test) or "").split(":")[0]
     return {check.replace(" ", "") for check in re.findall(r"\b[A-Q] \d+\b", head)}
 
 
 def test_every_required_check_has_a_test() -> None:
-    covered = {check for _, test in _tests() for check in _checks(test)}
-    assert sorted(REQUIRED - covered) == []
+    assert sorted(REQUIRED - claimed_in(FOLDER)) == []
 
 
 def test_every_docstring_names_the_checks_of_its_marker() -> None:
     differing = [
-        f"{file}: {test.name}" for file, test in _tests() if _checks(test) != _checks_in_docstring(test)
+        f"{file}: {test.name}"
+        for file, test in functions_in(FOLDER)
+        if checks_of(test) != _checks_in_docstring(test)
     ]
     assert differing == []
 
 
 def test_no_test_claims_a_check_that_does_not_exist() -> None:
-    claimed = {check for _, test in _tests() for check in _checks(test)}
-    assert sorted(claimed - REQUIRED) == []
+    assert sorted(claimed_in(FOLDER) - REQUIRED) == []

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path
 
+import queues.api.names  # noqa: F401  (the converter "rest")
 from queues.api.forq.views import HealthViewSet, MessageViewSet
-from queues.api.names import RestOfPath
-
-register_converter(RestOfPath, "rest")
 
 MESSAGES = "api/v1/queues/<str:queue>/messages"
 

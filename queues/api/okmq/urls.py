@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, path
 
-from queues.api.names import RestOfPath
+import queues.api.names  # noqa: F401  (the converter "rest")
 from queues.api.okmq.account import AccountViewSet
 from queues.api.okmq.streams import StreamMessageViewSet, StreamViewSet
 from queues.api.okmq.views import MessageViewSet, QueueViewSet, TopicViewSet
-
-register_converter(RestOfPath, "rest")
 
 
 def _both(route: str, view: Any) -> Iterator[URLPattern]:
