@@ -10,7 +10,7 @@ import pytest
 
 from queues.push import destinations
 from queues.push.types import DestinationInfo, Kind
-from tests.broker.conftest import NewQueue, _engine_stops_before_its_database, new_queue, q  # noqa: F401
+from tests.broker.conftest import NewQueue, new_queue, q  # noqa: F401
 from tests.broker.handle import Handle
 
 NewDestination = Callable[..., DestinationInfo]
