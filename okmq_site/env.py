@@ -323,6 +323,16 @@ TABLE: tuple[Setting, ...] = (
         high=3650,
     ),
     Setting(
+        "OKMQ_EVENT_DAYS",
+        "int",
+        30,
+        "How long the failures in a message's life (rejections, leases that ran out, deaths, replays) are "
+        "kept, if the message is kept that long.",
+        unit="days",
+        low=1,
+        high=3650,
+    ),
+    Setting(
         "OKMQ_PG_POOL",
         "int",
         16,

@@ -7,8 +7,9 @@ A ``Statement`` is SQL with ``:name`` parameters and three words of our own:
     {lock}         FOR NO KEY UPDATE                nothing on SQLite, where a transaction is the only writer
     {skip_locked}  FOR NO KEY UPDATE SKIP LOCKED    likewise
 
-``Insert``, ``Update`` and ``Delete`` move many rows in one call: arrays through unnest() on PostgreSQL,
-executemany on SQLite. Both are several times faster than a statement a row, and faster than the ORM.
+``Insert``, ``Update``, ``Copy`` and ``Delete`` move many rows in one call: arrays through unnest() on
+PostgreSQL, executemany on SQLite. Both are several times faster than a statement a row, and faster than the
+ORM.
 """
 
 from __future__ import annotations
@@ -89,8 +90,13 @@ def _unnest(columns: dict[str, str]) -> str:
     return f"unnest({arrays}) AS v({', '.join(columns)})"
 
 
-def _match(table: str, keys: Iterable[str]) -> str:
-    return " AND ".join(f"{table}.{key} = v.{key}" for key in keys)
+def _numbered(letter: str, columns: dict[str, str]) -> dict[str, str]:
+    """The types under names of their own: a column may be both a new value and a key."""
+    return {f"{letter}{n}": kind for n, kind in enumerate(columns.values())}
+
+
+def _match(table: str, keys: Iterable[str], values: Iterable[str]) -> str:
+    return " AND ".join(f"{table}.{key} = v.{value}" for key, value in zip(keys, values, strict=True))
 
 
 class Insert(_Bulk):
@@ -108,16 +114,38 @@ class Update(_Bulk):
         values = ", ".join(f"{column} = ?" for column in columns)
         where = " AND ".join(f"{key} = ?" for key in keys)
         self.sqlite = f"UPDATE {table} SET {values} WHERE {where}"
-        taken = ", ".join(f"{column} = v.{column}" for column in columns)
+        given, wanted = _numbered("g", columns), _numbered("k", keys)
+        taken = ", ".join(f"{column} = v.{value}" for column, value in zip(columns, given, strict=True))
         self.postgresql = (
-            f"UPDATE {table} SET {taken} FROM {_unnest(columns | keys)} WHERE {_match(table, keys)}"
+            f"UPDATE {table} SET {taken} FROM {_unnest(given | wanted)} WHERE {_match(table, keys, wanted)}"
+        )
+
+
+class Copy(_Bulk):
+    """New rows made from others of the same table. Rows are the ``given`` values first, then the key of the
+    one whose ``copied`` columns are taken."""
+
+    def __init__(
+        self, table: str, given: dict[str, str], copied: Sequence[str], keys: dict[str, str]
+    ) -> None:
+        names = ", ".join([*given, *copied])
+        taken = ", ".join(f"s.{column}" for column in copied)
+        where = " AND ".join(f"s.{key} = ?" for key in keys)
+        self.sqlite = (
+            f"INSERT INTO {table} ({names}) SELECT {', '.join('?' * len(given))}, {taken} "
+            f"FROM {table} s WHERE {where}"
+        )
+        values, wanted = _numbered("g", given), _numbered("k", keys)
+        self.postgresql = (
+            f"INSERT INTO {table} ({names}) SELECT {', '.join(f'v.{name}' for name in values)}, {taken} "
+            f"FROM {_unnest(values | wanted)} JOIN {table} s ON {_match('s', keys, wanted)}"
         )
 
 
 class Delete(_Bulk):
     def __init__(self, table: str, keys: dict[str, str]) -> None:
         self.sqlite = f"DELETE FROM {table} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
-        self.postgresql = f"DELETE FROM {table} USING {_unnest(keys)} WHERE {_match(table, keys)}"
+        self.postgresql = f"DELETE FROM {table} USING {_unnest(keys)} WHERE {_match(table, keys, keys)}"
 
 
 def _plans(*, local: bool) -> str:

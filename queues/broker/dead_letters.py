@@ -1,63 +1,113 @@
-"""Moving dead messages to another queue."""
+"""Moving messages to another queue: the dead to their dead-letter queue, and back from there."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from queues.broker import ids, observe, settings_versions, sql
+import msgspec
+
+from queues.broker import events, ids, observe, partition_keys, settings_versions, sql
 from queues.broker.clock import micros
-from queues.broker.types import DeadReason
+from queues.broker.types import DeadReason, Origin
 from queues.models import PULL_LANE, DeliveryState
 
 if TYPE_CHECKING:
+    from queues.broker.db import Row
     from queues.broker.lanes import Transaction
     from queues.broker.records import Record
+
+
+@dataclass(slots=True)
+class Target:
+    """A locked queue that messages are moved to."""
+
+    id: int
+    next_offset: int
+    settings_id: int
 
 
 def move(tx: Transaction, records: list[Record]) -> None:
     """Copy each record's message to its dead-letter queue, with fresh attempts and that queue's settings; the
     caller deletes the original. Where that queue does not exist (any more) the message stays, dead in place:
     a missing queue must never lose a message."""
+    by_name: dict[str | None, list[Record]] = defaultdict(list)
     for record in records:
-        target = tx.db.rows(
-            sql.DEAD_LETTER_QUEUE, queue=record.queue_id, name=record.settings.dead_letter_queue
-        )
-        if target:
-            _move_one(tx, record, *target[0])
-        else:
-            record.gone, record.message_changed = False, True
-            record.lie_dead(tx.now, record.letter)
-            record.letter = ""
+        by_name[record.settings.dead_letter_queue].append(record)
+    for name, letters in by_name.items():
+        found = tx.db.rows(sql.DEAD_LETTER_QUEUE, queue=letters[0].queue_id, name=name)
+        if not found:
+            _keep(tx, letters)
+            continue
+        *target, source = found[0]
+        transfer(tx, source, Target(*target), letters, reasons=[record.letter for record in letters])
+        for record in letters:
+            tx.note(_event(record, tx.now))
 
 
-def _move_one(tx: Transaction, record: Record, target: int, offset: int, version: int) -> None:
-    settings = settings_versions.load(tx.db, [version])[version]
-    taken = tx.db.rows(sql.STORED_IDS, queue=target, ids=[record.public_id])
-    public_id = ids.new_message_id() if taken else record.public_id
+def _keep(tx: Transaction, records: list[Record]) -> None:
+    for record in records:
+        record.gone, record.message_changed = False, True
+        record.lie_dead(tx.now, record.letter)
+        record.letter = ""
+
+
+def _event(record: Record, now: int) -> observe.Event:
+    expired = (
+        record.letter == DeadReason.EXPIRED and record.expires_at is not None and record.expires_at <= now
+    )
+    return observe.Event.DEAD_LETTERED_EXPIRED if expired else observe.Event.DEAD_LETTERED
+
+
+def transfer(
+    tx: Transaction,
+    source: str,
+    target: Target,
+    records: Sequence[Record],
+    *,
+    reasons: Iterable[str] = (),
+    keep_attempts: bool = False,
+) -> None:
+    """Copy the messages from the queue named ``source`` to the end of ``target``, as messages of that queue;
+    the caller deletes the originals. ``reasons``: why they are dead, if they are moved as dead letters, which
+    no partition key holds back: a dead-letter queue's order is nobody's concern."""
+    settings = settings_versions.load(tx.db, [target.settings_id])[target.settings_id]
     expires_at = None if settings.ttl_seconds is None else tx.now + micros(settings.ttl_seconds)
     sweep_at = None if settings.preserve_pending else expires_at
-    tx.db.run(
-        sql.COPY_MESSAGE,
-        queue=record.queue_id,
-        source_offset=record.offset,
-        target=target,
-        target_offset=offset,
-        public_id=public_id,
-        settings=version,
-        now=tx.now,
-        expires_at=expires_at,
-        sweep_at=sweep_at,
-        reason=record.letter[:256],
-    )
-    delivery = (
-        target, PULL_LANE, offset, int(DeliveryState.READY), -record.priority, record.tag, "", tx.now, tx.now,
-        sweep_at, tx.now, 0, settings.max_attempts, 0, "", None,
-    )  # fmt: skip
-    tx.db.bulk(sql.INSERT_DELIVERIES, [delivery])
-    tx.db.run(sql.SET_NEXT_OFFSET, queue=target, next=offset + 1)
-    tx.tally.add(target, messages=1, bytes=record.size)
-    tx.wakes.ready(target, record.tag)
-    expired = (
-        record.letter == DeadReason.EXPIRED and record.expires_at is not None and record.expires_at <= tx.now
-    )
-    tx.note(observe.Event.DEAD_LETTERED_EXPIRED if expired else observe.Event.DEAD_LETTERED)
+    wanted = [record.public_id for record in records]
+    taken = {row[0] for row in tx.db.rows(sql.STORED_IDS, queue=target.id, ids=wanted)}
+    letters = list(reasons)
+    messages: list[Row] = []
+    deliveries: list[Row] = []
+    places = []
+    for record, reason in zip(records, letters or [""] * len(records), strict=True):
+        offset = target.next_offset
+        target.next_offset += 1
+        public_id = ids.new_message_id() if record.public_id in taken else record.public_id
+        attempts = record.attempts if keep_attempts else 0
+        origin = Origin(source, record.public_id, record.offset, record.attempts)
+        messages.append((
+            target.id, offset, public_id, target.settings_id, tx.now, tx.now, expires_at, sweep_at, attempts,
+            0, reason[:256], record.last_error, msgspec.json.encode(origin).decode(),
+            record.queue_id, record.offset,
+        ))  # fmt: skip
+        key = "" if letters else record.partition_key
+        state = int(DeliveryState.BLOCKED if key else DeliveryState.READY)
+        deliveries.append((
+            target.id, PULL_LANE, offset, state, -record.priority, record.tag, key, tx.now, tx.now, sweep_at,
+            tx.now, attempts, settings.max_attempts, 0, "", None,
+        ))  # fmt: skip
+        places.append(((record.queue_id, record.offset), (target.id, offset)))
+        record.moved = True
+        if not key:
+            tx.wakes.ready(target.id, record.tag)
+    tx.db.bulk(sql.COPY_MESSAGES, messages)
+    tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
+    tx.db.run(sql.SET_NEXT_OFFSET, queue=target.id, next=target.next_offset)
+    events.move(tx, places)
+    tx.tally.add(target.id, messages=len(messages), bytes=sum(record.size for record in records))
+    keys = {record.partition_key for record in records if record.partition_key}
+    if keys and not letters:
+        partition_keys.put_in_order(tx, target.id, keys)

@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from queues.broker import dead_letters, partition_keys, retry, settings_versions, sql
+from queues.broker import dead_letters, events, partition_keys, retry, settings_versions, sql
 from queues.broker.clock import micros
+from queues.broker.events import LEASE_EXPIRED, Event, Kind
 from queues.broker.types import DeadReason, ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
 from queues.broker.wakes import of_room
 from queues.models import PULL_LANE, DeliveryState
@@ -33,8 +34,8 @@ class Record:
 
     __slots__ = (
         "acked_at", "attempts", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
-        "deliver_at", "due_at", "expires_at", "gone", "had_delivery", "last_error", "letter",
-        "max_attempts", "message_changed", "offset", "partition_key", "priority", "public_id",
+        "deliver_at", "due_at", "events", "expires_at", "gone", "had_delivery", "last_error", "letter",
+        "max_attempts", "message_changed", "moved", "offset", "partition_key", "priority", "public_id",
         "queue_id", "receipt", "settings", "settings_id", "size", "state", "sweep_at", "tag", "touched",
         "updated_at",
     )  # fmt: skip
@@ -55,7 +56,8 @@ class Record:
         self.due_at: Micros = 0
         self.max_attempts = 0
         self.consumer = ""
-        self.had_delivery = self.touched = self.message_changed = self.gone = False
+        self.had_delivery = self.touched = self.message_changed = self.gone = self.moved = False
+        self.events: list[Event] = []
         self.letter = ""  # reason for moving to the dead-letter queue, if it is to move
 
     def add_delivery(self, row: Row) -> None:
@@ -92,7 +94,17 @@ class Record:
         spared = self.settings.preserve_leased and self.state == LEASED and self.sweep_at is not None
         return max(self.sweep_at or 0, self.due_at) if spared else self.sweep_at
 
+    @property
+    def had_trouble(self) -> bool:
+        """False: it cannot have left any events."""
+        return bool(self.events or self.last_error) or self.attempts > 1 or self.dead_at is not None
+
     # ------------------------------------------------------------ events
+
+    def _note(self, kind: Kind, at: Micros, reason: str = "", *, ended: bool = False) -> None:
+        """``ended``: with this the current delivery ended."""
+        claim = (self.claimed_at, self.consumer) if ended else (None, "")
+        self.events.append(Event(self.offset, kind, at, self.attempts, *claim, reason))
 
     def ack(self, now: Micros, delete: bool | None) -> Outcome:
         """okmq.md §5.6: counts in any state; a second ack changes nothing, unless it asks to delete."""
@@ -109,6 +121,7 @@ class Record:
     def nack(self, now: Micros, request: Nack) -> Outcome:
         if not self.leased(now):
             return Outcome.NOT_HELD
+        self._note(Kind.NACKED, now, request.reason, ended=True)
         if request.reason:
             self.last_error, self.message_changed = request.reason, True
         if self.attempts >= self.max_attempts:
@@ -136,6 +149,9 @@ class Record:
 
     def fall_due(self, now: Micros) -> None:
         """The clock moved it: its delivery time came, or its lease ran out."""
+        if self.state == LEASED:
+            self._note(Kind.LEASE_EXPIRED, self.due_at, ended=True)
+            self.last_error, self.message_changed = LEASE_EXPIRED, True
         if self.state == LEASED and self.attempts >= self.max_attempts:
             # Dead since its last lease ended, whenever that is noticed.
             self.die(self.due_at, DeadReason.EXHAUSTED)
@@ -161,6 +177,7 @@ class Record:
 
     def die(self, now: Micros, reason: str) -> None:
         """No more deliveries: dead in place, or on to the dead-letter queue, or gone."""
+        self._note(Kind.DEAD, now, reason)
         self._leave_lane(now)
         if self.settings.dead_letter_queue is not None:
             self.letter, self.gone = reason, True
@@ -187,6 +204,7 @@ class Record:
                 life = min(life, micros(self.settings.ttl_seconds))  # without the delay before it
             self.expires_at = now + life
         self.sweep_at = None if self.settings.preserve_pending else self.expires_at
+        self._note(Kind.REPLAYED, now)
         self.attempts, self.deliver_at, self.due_at, self.updated_at = 0, now, now, now
         self.acked_at = self.dead_at = None
         self.dead_reason = self.consumer = ""
@@ -222,6 +240,7 @@ class Batch:
         leaving = [r for r in self.records if r.had_delivery and r.state is None]
         entering = [r for r in self.records if not r.had_delivery and r.state is not None]
         moving = [r for r in self.records if r.had_delivery and r.state is not None and r.touched]
+        events.write(self.tx, self.queue_id, [e for r in self.records for e in r.events])
         if leaving:
             offsets = [r.offset for r in leaving]
             db.run(sql.DELETE_DELIVERIES, queue=self.queue_id, lane=PULL_LANE, offsets=offsets)
@@ -230,6 +249,7 @@ class Batch:
         dead_letters.move(self.tx, [r for r in self.records if r.letter])
         if gone := [r.offset for r in self.records if r.gone]:
             db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=gone)
+            events.forget(self.tx, self.queue_id, [r for r in self.records if r.gone and not r.moved])
         changed = [r for r in self.records if r.message_changed and not r.gone]
         db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
         self._count()

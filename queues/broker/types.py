@@ -158,6 +158,18 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     idempotency_key: str | None = None
 
 
+class Origin(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where the message was that this one was made from, as ``MessageView.origin`` has it in JSON.
+    ``attempts``: deliveries it had there. ``edited``: the other one is still there, and this one's body is
+    another."""
+
+    queue: str
+    id: str
+    offset: int
+    attempts: int = 0
+    edited: bool = False
+
+
 class Published(msgspec.Struct, frozen=True, gc=False):
     """The answer for one message, in the order given. ``duplicate``: the id or the idempotency key was
     already stored and nothing was changed; id, ``offset`` and ``created_at`` are then the stored message's.

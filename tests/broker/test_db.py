@@ -13,7 +13,7 @@ import psycopg_pool
 import pytest
 
 from queues.broker import sql
-from queues.broker.db import ERRORS, Connection, Delete, Insert, Statement, Update, unavailable
+from queues.broker.db import ERRORS, Connection, Copy, Delete, Insert, Statement, Update, unavailable
 from queues.broker.lanes import Transaction, in_transaction
 from queues.broker.queues import reading
 
@@ -45,7 +45,13 @@ def test_bulk_statements_name_values_first_and_then_the_key() -> None:
     update = Update("t", {"b": "text"}, {"a": "int"})
     assert update.sqlite == "UPDATE t SET b = ? WHERE a = ?"
     assert update.postgresql == (
-        "UPDATE t SET b = v.b FROM unnest(%s::text[], %s::int[]) AS v(b, a) WHERE t.a = v.a"
+        "UPDATE t SET b = v.g0 FROM unnest(%s::text[], %s::int[]) AS v(g0, k0) WHERE t.a = v.k0"
+    )
+    copy = Copy("t", {"a": "int", "b": "text"}, ("c", "d"), {"a": "int"})
+    assert copy.sqlite == "INSERT INTO t (a, b, c, d) SELECT ?, ?, s.c, s.d FROM t s WHERE s.a = ?"
+    assert copy.postgresql == (
+        "INSERT INTO t (a, b, c, d) SELECT v.g0, v.g1, s.c, s.d "
+        "FROM unnest(%s::int[], %s::text[], %s::int[]) AS v(g0, g1, k0) JOIN t s ON s.a = v.k0"
     )
     delete = Delete("t", {"a": "int", "b": "text"})
     assert delete.sqlite == "DELETE FROM t WHERE a = ? AND b = ?"

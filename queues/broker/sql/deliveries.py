@@ -97,7 +97,7 @@ PROMOTE = Statement(
             AND d.partition_key = '' AND (d.state = 0 OR d.attempts < d.max_attempts)
         ORDER BY d.due_at LIMIT :limit {skip_locked}
     )
-    RETURNING tag, due_at <> deliver_at
+    RETURNING tag, due_at <> deliver_at, "offset", due_at, attempts, claimed_at, consumer
     """
 )
 """Scheduled and due, or leased and not settled in time: ready again. (Keyed and exhausted ones are

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queues.broker.db import Insert, Statement, Update
+from queues.broker.db import Copy, Insert, Statement, Update
 
 MESSAGE_COLUMNS = {
     "queue_id": "bigint",
@@ -64,6 +64,10 @@ ACK_MESSAGES = Update(
 )
 """Of messages that are acked as they are handed out."""
 
+SET_LAST_ERROR = Statement(
+    'UPDATE queues_message SET last_error = :error WHERE queue_id = :queue AND "offset" {in:offsets}'
+)
+
 DELETE_MESSAGES = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}')
 
 STORED_KEYS = Statement(
@@ -117,11 +121,26 @@ EXPIRED = Statement(
     """
 )
 
-COPY_MESSAGE = Statement(
-    f"""
-    INSERT INTO queues_message ({", ".join(MESSAGE_COLUMNS)})
-    SELECT :target, :target_offset, :public_id, :settings, body, encoding, size, tag, partition_key,
-        priority, metadata, headers, created_at, :now, :now, :expires_at, :sweep_at, 0, 0, :reason, NULL
-    FROM queues_message WHERE queue_id = :queue AND "offset" = :source_offset
-    """
-)
+COPY_MESSAGES = Copy(
+    "queues_message",
+    {
+        "queue_id": "bigint",
+        '"offset"': "bigint",
+        "public_id": "text",
+        "settings_id": "bigint",
+        "updated_at": "bigint",
+        "deliver_at": "bigint",
+        "expires_at": "bigint",
+        "sweep_at": "bigint",
+        "attempts": "int",
+        "receipt": "bigint",
+        "dead_reason": "text",
+        "last_error": "text",
+        "origin": "text",
+    },
+    (
+        "body", "encoding", "size", "tag", "partition_key", "priority", "metadata", "headers", "created_at",
+    ),
+    MESSAGE_KEY,
+)  # fmt: skip
+"""To another queue: with all that was published, and with the life it has there."""

@@ -59,7 +59,9 @@ SET_NEXT_OFFSET = Statement("UPDATE queues_queue SET next_offset = :next WHERE i
 
 DEAD_LETTER_QUEUE = Statement(
     """
-    SELECT t.id, t.next_offset, t.settings_id FROM queues_queue t
+    SELECT t.id, t.next_offset, t.settings_id,
+        (SELECT s.name FROM queues_queue s WHERE s.id = :queue)
+    FROM queues_queue t
     WHERE t.account_id = (SELECT s.account_id FROM queues_queue s WHERE s.id = :queue)
         AND t.name = :name AND t.deleted_at IS NULL
     {lock}
