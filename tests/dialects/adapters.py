@@ -1,0 +1,10 @@
+"""All dialects. A new one is a class here and a column in docs/dialects.md."""
+
+from __future__ import annotations
+
+from .adapter import Adapter
+from .engine import Engine
+from .forq import Forq
+from .okmq import Okmq
+
+ADAPTERS: tuple[type[Adapter], ...] = (Engine, Okmq, Forq)
