@@ -65,6 +65,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     stream_errors.StreamExists: (409, "a stream of that name exists already"),
     stream_errors.OffsetNotAssigned: (400, ""),
     broker_errors.QuotaExceeded: (413, ""),
+    broker_errors.QueueFull: (429, ""),
     broker_errors.Unavailable: (503, "the database is not available, try again"),
     broker_errors.ShuttingDown: (503, "the server is stopping, try again"),
     # A lost or busy database seen outside the broker, for example while looking up a key.

@@ -16,7 +16,11 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     delete_queue(account_id, name) -> None                                               QueueNotFound
     pause_queue / resume_queue(account_id, name) -> QueueInfo                            QueueNotFound
 
-    publish(account_id, queue, messages) -> list[Published]               QueueNotFound, QuotaExceeded
+    follow(account_id, queue, follower) -> None      copies from now on                  QueueNotFound
+    followers_of(account_id, queue) -> list[str]                                         QueueNotFound
+
+    publish(account_id, queue, messages, *, once=None) -> list[Published]  QueueNotFound, QuotaExceeded
+        once: a key and for how long; the same call again is ignored       QueueFull
     publish_topic(account_id, topic, messages) -> None                    TopicNotFound, QuotaExceeded
     receive(account_id, queue, *, limit=1, tag="", wait_seconds=0, auto_ack=False,
             lease_seconds=None, consumer="", gone=None, await_queue=False) -> list[Received]
@@ -24,6 +28,8 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
         gone: called before a parked receiver claims; True = its client hung up, hand out nothing
         await_queue: wait for a queue that does not exist, too
     settle(account_id, queue, settlements) -> list[Outcome]                              QueueNotFound
+    give_back(account_id, queue, message, *, to="") -> None                              QueueNotFound
+        the message anew, as its holder has it, at the end of the queue
 
     get_message(account_id, queue, public_id) -> MessageView           QueueNotFound, MessageNotFound
     peek(account_id, queue, *, state=None, tag="", limit=10, skip=0) -> list[MessageView]  QueueNotFound
@@ -35,6 +41,8 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
     replay(account_id, queue, *, ids=None, tag="", any_state=False) -> int               QueueNotFound
         dead -> pending; any_state: whatever does not wait already
+    move_ready(account_id, source, to) -> int                   ready, as new ones       QueueNotFound
+                                                                                         QueueFull
 
     account_usage(account_id) -> Usage      what the account holds in queues and streams
 
@@ -49,12 +57,16 @@ from queues.broker.errors import (
     BrokerError,
     MessageNotFound,
     QueueExists,
+    QueueFull,
     QueueNotFound,
     QuotaExceeded,
     ShuttingDown,
     TopicNotFound,
     Unavailable,
 )
+from queues.broker.followers import follow, followers_of
+from queues.broker.give_back import give_back
+from queues.broker.moves import move_ready
 from queues.broker.publish import publish, publish_topic
 from queues.broker.queues import (
     create_queue,
@@ -73,6 +85,7 @@ __all__ = [
     "BrokerError",
     "MessageNotFound",
     "QueueExists",
+    "QueueFull",
     "QueueNotFound",
     "QuotaExceeded",
     "ShuttingDown",
@@ -84,11 +97,15 @@ __all__ = [
     "delete_messages",
     "delete_queue",
     "ensure_queues",
+    "follow",
+    "followers_of",
     "get_message",
     "get_messages",
     "get_queue",
+    "give_back",
     "list_queues",
     "log_ends",
+    "move_ready",
     "page",
     "pause_queue",
     "peek",

@@ -65,6 +65,20 @@ FIRST_IN_LINE = Statement(
 longest, since starving low priorities are what one wants to hear of. A few index look-ups a queue."""
 
 
+QUEUES_OF_ACCOUNT = Statement(
+    "SELECT id, name FROM queues_queue WHERE account_id = :account AND deleted_at IS NULL ORDER BY id"
+)
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A queue and how many of its messages wait for a receiver, now or from a later time on. What expired
+    counts until it is swept."""
+
+    queue_id: int
+    name: str
+    messages: int
+
+
 class QueueFigures(msgspec.Struct, frozen=True, gc=False):
     """One queue. The first five are messages by state now; what expired counts until it is swept. The totals
     only rise. ``oldest_ready_seconds``: how long the first ready message has been ready, 0 when none is."""
@@ -96,6 +110,21 @@ def take(limit: int) -> Census:
     """The figures of up to ``limit`` queues of all accounts, all of one instant. Raises Unavailable."""
     with queues.looking() as db:
         return _take(db, limit)
+
+
+def waiting(account_id: int) -> list[Waiting]:
+    """All queues of an account, the oldest first. Raises Unavailable."""
+    with queues.looking() as db:
+        found = db.rows(QUEUES_OF_ACCOUNT, account=account_id)
+        ids = [row[0] for row in found]
+        totals = _by_queue(db.rows(TOTALS, ids=ids))
+        others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=clock.now()))
+    counted = []
+    for queue_id, name in found:
+        messages, acked, dead, *_ = totals.get(queue_id, (0, 0, 0))
+        _, leased, exhausted = others.get(queue_id, (0, 0, 0))
+        counted.append(Waiting(queue_id, name, max(messages - acked - dead - leased - exhausted, 0)))
+    return counted
 
 
 def _take(db: Connection, limit: int) -> Census:

@@ -29,6 +29,14 @@ class QuotaExceeded(BrokerError):
         self.quota = quota
 
 
+class QueueFull(BrokerError):
+    """So many messages wait in the queue that it takes no more; ``limit`` is its ``max_backlog``."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the queue is full: {limit} messages wait in it")
+        self.limit = limit
+
+
 class Unavailable(BrokerError):
     """The database cannot be reached or is busy. Nothing was stored unless the connection was
     lost during the commit itself; repeating the call with the same message ids is safe."""

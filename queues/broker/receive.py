@@ -255,7 +255,7 @@ class _Claim:
     def _hand_out(self, receiver: Receive, row: Row) -> Received:
         (
             deliver_at, attempts, _, old_receipt, offset, public_id, version, size, tag, key, _, created_at,
-            expires_at, _, body, encoding, metadata, headers, idempotency_key,
+            expires_at, _, body, encoding, metadata, headers, idempotency_key, retries,
         ) = row  # fmt: skip
         now = self.tx.now
         settings = self.settings[version]
@@ -281,7 +281,7 @@ class _Claim:
         return Received(
             public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
             attempts, lease_until, receipt, self.queue_id, size, now, expires_at, settings.max_attempts,
-            idempotency_key,
+            idempotency_key, retries,
         )  # fmt: skip
 
     def _write(self) -> None:

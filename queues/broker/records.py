@@ -34,8 +34,9 @@ class Record:
 
     __slots__ = (
         "acked_at", "attempts", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
-        "deliver_at", "due_at", "events", "expires_at", "gone", "had_delivery", "last_error", "letter",
-        "max_attempts", "message_changed", "moved", "offset", "partition_key", "priority", "public_id",
+        "deliver_at", "due_at", "events", "expires_at", "gone", "had_delivery", "last_error", "late_ack_came",
+        "late_ack_until", "letter", "max_attempts", "message_changed", "moved", "offset", "partition_key",
+        "priority", "public_id",
         "queue_id", "receipt", "settings", "settings_id", "size", "state", "sweep_at", "tag", "touched",
         "updated_at",
     )  # fmt: skip
@@ -43,6 +44,7 @@ class Record:
     claimed_at: Micros | None
     acked_at: Micros | None
     dead_at: Micros | None
+    late_ack_until: Micros | None
     settings: QueueSettings
 
     def __init__(self, row: Row) -> None:
@@ -50,13 +52,14 @@ class Record:
             self.queue_id, self.offset, self.public_id, self.settings_id, self.size, self.tag,
             self.partition_key, self.priority, self.created_at, self.updated_at, self.deliver_at,
             self.expires_at, self.sweep_at, self.attempts, self.receipt, self.claimed_at, self.last_error,
-            self.acked_at, self.dead_at, self.dead_reason,
+            self.acked_at, self.dead_at, self.dead_reason, self.late_ack_until,
         ) = row  # fmt: skip
         self.state: int | None = None
         self.due_at: Micros = 0
         self.max_attempts = 0
         self.consumer = ""
         self.had_delivery = self.touched = self.message_changed = self.gone = self.moved = False
+        self.late_ack_came = False
         self.events: list[Event] = []
         self.letter = ""  # reason for moving to the dead-letter queue, if it is to move
 
@@ -117,6 +120,17 @@ class Record:
         self.sweep_at = self.settings.acked_over_at(now, self.expires_at)
         self.gone = self.settings.auto_delete if delete is None else delete
         return Outcome.DONE
+
+    def ack_once(self, now: Micros, delete: bool | None) -> Outcome:
+        """An ack that says whether it was this one that did it."""
+        if self.acked_at is not None:
+            return Outcome.NOT_HELD
+        if self.late_ack_until is not None and now < self.late_ack_until:
+            # From the one who gave it back a moment ago (give_back.py): it concerns nobody any more.
+            self.late_ack_until = None
+            self.late_ack_came = True
+            return Outcome.DONE
+        return self.ack(now, delete)
 
     def nack(self, now: Micros, request: Nack) -> Outcome:
         if not self.leased(now):
@@ -252,6 +266,8 @@ class Batch:
             events.forget(self.tx, self.queue_id, [r for r in self.records if r.gone and not r.moved])
         changed = [r for r in self.records if r.message_changed and not r.gone]
         db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
+        came = [(None, r.queue_id, r.offset) for r in self.records if r.late_ack_came and not r.gone]
+        db.bulk(sql.SET_LATE_ACK, came)
         self._count()
         self._wake(entering + moving)
         self._make_room()

@@ -83,6 +83,8 @@ def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
     if isinstance(settlement, Ack):
         if settlement.only_leased and not record.leased(now):
             return Outcome.NOT_HELD
+        if settlement.once:
+            return record.ack_once(now, settlement.delete)
         return record.ack(now, settlement.delete)
     if isinstance(settlement, Extend):
         return record.extend(now, settlement.seconds)

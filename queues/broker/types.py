@@ -47,6 +47,14 @@ class ExpiryAction(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class WhenFull(StrEnum):
+    """What becomes of messages for a queue that has as many waiting as it may."""
+
+    REJECT = "reject"
+    DROP_OLDEST = "drop_oldest"
+    """The oldest of the lowest priority make room."""
+
+
 class DeadReason(StrEnum):
     """Why a message is dead, unless whoever gave it up said so in other words."""
 
@@ -85,7 +93,8 @@ class QueueSettings:
     expired unacked message. ``dead_letter_queue``: name of the queue (same account) that takes the dead;
     ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted. ``retention_seconds``: how
     long an acked message is kept, ``None`` = until its life is over. ``max_in_flight``: messages that one
-    named consumer of the queue may hold at a time, ``None`` = any number.
+    named consumer of the queue may hold at a time, ``None`` = any number. ``max_backlog``: messages that may
+    wait for a receiver, now or from a later time on, ``None`` = any number; ``when_full``: and then?
     """
 
     auto_ack: bool = False
@@ -103,6 +112,8 @@ class QueueSettings:
     drop_dead: bool = False
     retention_seconds: float | None = None
     max_in_flight: int | None = None
+    max_backlog: int | None = None
+    when_full: WhenFull = WhenFull.REJECT
 
     def but(self, **changes: Any) -> QueueSettings:
         return replace(self, **changes)
@@ -134,13 +145,16 @@ class QueueInfo:
 class NewMessage(msgspec.Struct, frozen=True, gc=False):
     """One message to publish.
 
-    ``body`` is text, read by ``encoding``; ``size`` its length in bytes as quotas count it.
-    ``public_id`` None lets the broker make a UUIDv7. ``deliver_at`` None means now; a past instant is
-    kept as given and is due at once. ``priority``: higher goes first. ``partition_key`` non-empty:
+    ``body`` is text, read by ``encoding``; ``size`` its length in bytes as quotas count it. ``public_id``
+    None lets the broker make a UUIDv7, or with ``random_id`` a UUIDv4. ``deliver_at`` None means now; a past
+    instant is kept as given and is due at once. ``priority``: higher goes first. ``partition_key`` non-empty:
     strict order among messages of that key. ``metadata`` and ``headers`` are JSON object texts.
     ``ttl_seconds`` overrides the queue's (0 = never expires; None = the queue's); ``settings`` all of the
     queue's settings, for this message alone. ``idempotency_key``: while the queue holds a message with this
     key, it stands for this one.
+
+    Of one that was published before and comes back (``give_back``): ``created_at`` and ``expires_at`` as they
+    were, and how many ``retries`` it has behind it.
     """
 
     body: str
@@ -156,6 +170,10 @@ class NewMessage(msgspec.Struct, frozen=True, gc=False):
     headers: str | None = None
     settings: QueueSettings | None = None
     idempotency_key: str | None = None
+    random_id: bool = False
+    created_at: Micros | None = None
+    expires_at: Micros | None = None
+    retries: int = 0
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -186,6 +204,7 @@ class Published(msgspec.Struct, frozen=True, gc=False):
 
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A message handed out. ``lease_until`` and ``receipt`` are None when it was acked on delivery.
+    ``retries``: how often a holder gave it back (``give_back``).
 
     ``receipt`` rises with every delivery of the message; only the latest one settles it."""
 
@@ -208,17 +227,20 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     expires_at: Micros | None = None
     max_attempts: int = 0
     idempotency_key: str | None = None
+    retries: int = 0
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
     """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
     With ``receipt`` None any live or dead message may be acked by id alone (``only_leased``: only one that
-    somebody holds); otherwise only while that receipt's lease is the latest one."""
+    somebody holds); otherwise only while that receipt's lease is the latest one. ``once``: not if it is acked
+    already, and not if it is the former holder's after ``give_back``; that one is taken for done."""
 
     public_id: str
     delete: bool | None = None
     receipt: int | None = None
     only_leased: bool = False
+    once: bool = False
 
 
 class Nack(msgspec.Struct, frozen=True, gc=False):
@@ -291,6 +313,7 @@ class MessageView:
     consumer: str
     origin: str | None
     idempotency_key: str | None
+    retries: int
     settings: QueueSettings
 
 

@@ -6,6 +6,7 @@ be handled, deleted when done, so that the table a claim reads stays as small as
 
 from queues.models.message import Delivery, DeliveryState, Message
 from queues.models.operations import AuditEntry, DeadLetterJob, Duty, MessageEvent, QueueSample, WorkerBeat
+from queues.models.passing import Broadcast, SeenKey
 from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
 from queues.models.source import Source, SourceEvent
@@ -15,6 +16,7 @@ __all__ = [
     "PULL_LANE",
     "AccountUsage",
     "AuditEntry",
+    "Broadcast",
     "ClosedLane",
     "ConsumeCalls",
     "DeadLetterJob",
@@ -28,6 +30,7 @@ __all__ = [
     "Queue",
     "QueueCounter",
     "QueueSample",
+    "SeenKey",
     "SettingsVersion",
     "Source",
     "SourceEvent",

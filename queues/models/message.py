@@ -51,6 +51,10 @@ class Message(models.Model):
     last_error = models.TextField(default="", db_default="", blank=True)
     idempotency_key = models.CharField(max_length=256, null=True, blank=True)
     origin = models.TextField(null=True, blank=True)
+    retries = models.IntegerField(default=0, db_default=0)
+    """How often its holder gave it back as a new message (``queues.broker.give_back``)."""
+    late_ack_until = InstantField(null=True, blank=True)
+    """Until then one ack is its former holder's."""
     acked_at = InstantField(null=True, blank=True)
     delete_when_pushed = models.BooleanField(default=False, db_default=False)
     dead_at = InstantField(null=True, blank=True)

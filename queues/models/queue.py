@@ -33,6 +33,8 @@ class Queue(models.Model):
     next_offset = models.BigIntegerField(default=0)
     next_lane = models.IntegerField(default=PULL_LANE + 1)
     push_lanes = models.TextField(default="", blank=True)
+    followers = models.TextField(default="", db_default="", blank=True)
+    """Ids of the queues that get a copy of whatever is published here, with blanks between."""
     created_at = InstantField()
     updated_at = InstantField()
     paused_at = InstantField(null=True, blank=True)

@@ -37,6 +37,7 @@ def record(state: int | None = None, due_at: int = NOW, attempts: int = 1, max_a
             None,
             None,
             "",
+            None,
         )
     )
     made.settings = QueueSettings(retry=RetryStrategy("fixed", 5), max_attempts=max_attempts)

@@ -20,6 +20,31 @@ COUNT_STORED = Statement(
     """
 )
 
+COUNT_ALIVE = Statement(
+    """
+    SELECT CAST(coalesce(sum(messages - acked - dead), 0) AS bigint) FROM queues_queuecounter
+    WHERE queue_id = :queue
+    """
+)
+"""Neither acked nor dead."""
+
+SEEN_KEYS = Statement(
+    "SELECT digest FROM queues_seenkey WHERE queue_id = :queue AND digest {in:digests} AND until > :now"
+)
+NOTE_KEY = Statement(
+    """
+    INSERT INTO queues_seenkey (queue_id, digest, until) VALUES (:queue, :digest, :until)
+    ON CONFLICT (queue_id, digest) DO UPDATE SET until = excluded.until
+    """
+)
+FORGET_KEYS = Statement(
+    """
+    DELETE FROM queues_seenkey
+    WHERE id IN (SELECT id FROM queues_seenkey WHERE until <= :now ORDER BY until LIMIT :limit)
+    RETURNING id
+    """
+)
+
 LOAD_SETTINGS = Statement("SELECT id, document FROM queues_settingsversion WHERE id {in:ids}")
 FIND_SETTINGS = Statement("SELECT id FROM queues_settingsversion WHERE digest = :digest")
 STORE_SETTINGS = Statement(

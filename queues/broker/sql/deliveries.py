@@ -79,7 +79,7 @@ _CLAIM = """
     SELECT c.deliver_at, c.attempts, c.max_attempts, c.receipt,
         m."offset", m.public_id, m.settings_id, m.size, m.tag, m.partition_key, m.priority, m.created_at,
         m.expires_at, m.sweep_at, m.body, m.encoding, m.metadata, m.headers,
-        m.idempotency_key
+        m.idempotency_key, m.retries
     FROM claimed c JOIN queues_message m ON m.queue_id = :queue AND m."offset" = c."offset"
 """
 
@@ -133,6 +133,31 @@ NEXT_DUE = Statement(
     """
     SELECT min(due_at) FROM queues_delivery
     WHERE queue_id = :queue AND lane = :lane AND state IN (0, 2)
+    """
+)
+
+COUNT_HELD = Statement(
+    """
+    SELECT count(*) FROM queues_delivery
+    WHERE queue_id = :queue AND lane = :lane AND state IN (0, 2) AND due_at > :now AND state = 2
+    """
+)
+
+LOWEST_RANK = Statement(
+    "SELECT max(rank) FROM queues_delivery WHERE queue_id = :queue AND lane = :lane AND state = 1"
+)
+OLDEST_OF_RANK = Statement(
+    """
+    SELECT d."offset" FROM queues_delivery d
+    WHERE d.queue_id = :queue AND d.lane = :lane AND d.state = 1 AND d.rank = :rank
+    ORDER BY d."offset" LIMIT :limit {skip_locked}
+    """
+)
+OLDEST_SCHEDULED = Statement(
+    """
+    SELECT d."offset" FROM queues_delivery d
+    WHERE d.queue_id = :queue AND d.lane = :lane AND d.state IN (0, 2) AND d.state = 0
+    ORDER BY d."offset" LIMIT :limit {skip_locked}
     """
 )
 

@@ -68,6 +68,10 @@ SET_LAST_ERROR = Statement(
     'UPDATE queues_message SET last_error = :error WHERE queue_id = :queue AND "offset" {in:offsets}'
 )
 
+SET_RETRIES = Update("queues_message", {"retries": "int"}, MESSAGE_KEY)
+
+SET_LATE_ACK = Update("queues_message", {"late_ack_until": "bigint"}, MESSAGE_KEY)
+
 DELETE_MESSAGES = Statement('DELETE FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}')
 
 STORED_KEYS = Statement(
@@ -88,7 +92,7 @@ STORED_IDS = Statement(
 RECORD_FIELDS = """
     m.queue_id, m."offset", m.public_id, m.settings_id, m.size, m.tag, m.partition_key, m.priority,
     m.created_at, m.updated_at, m.deliver_at, m.expires_at, m.sweep_at, m.attempts, m.receipt,
-    m.claimed_at, m.last_error, m.acked_at, m.dead_at, m.dead_reason
+    m.claimed_at, m.last_error, m.acked_at, m.dead_at, m.dead_reason, m.late_ack_until
 """
 
 RECORDS_BY_ID = Statement(

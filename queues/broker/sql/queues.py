@@ -6,7 +6,7 @@ from queues.broker.db import Statement
 
 QUEUES_BY_NAME = Statement(
     """
-    SELECT id, account_id, name, next_offset, settings_id FROM queues_queue
+    SELECT id, account_id, name, next_offset, settings_id, followers FROM queues_queue
     WHERE account_id {in:accounts} AND name {in:names} AND deleted_at IS NULL
     ORDER BY id {lock}
     """
@@ -15,7 +15,7 @@ QUEUES_BY_NAME = Statement(
 
 QUEUES_BY_ID = Statement(
     """
-    SELECT id, account_id, name, next_offset, settings_id FROM queues_queue
+    SELECT id, account_id, name, next_offset, settings_id, followers FROM queues_queue
     WHERE id {in:ids} AND deleted_at IS NULL
     ORDER BY id {lock}
     """
@@ -54,6 +54,14 @@ any of its messages has a partition key."""
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
 
 NEXT_OFFSET = Statement("SELECT next_offset FROM queues_queue WHERE id = :queue")
+
+FOLLOWERS = Statement("SELECT followers FROM queues_queue WHERE id = :queue")
+
+QUEUES_NAMED = Statement(
+    "SELECT id, account_id, name FROM queues_queue WHERE id {in:ids} AND deleted_at IS NULL ORDER BY id"
+)
+
+SET_FOLLOWERS = Statement("UPDATE queues_queue SET followers = :followers WHERE id = :queue")
 
 SET_NEXT_OFFSET = Statement("UPDATE queues_queue SET next_offset = :next WHERE id = :queue")
 
