@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients bench clean
+.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients screenshots bench clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
@@ -50,6 +50,10 @@ docs: $(VENV)/.run
 # Needs Node.js 20 or newer with npm, for the TypeScript client.
 clients: $(VENV)/.dev
 	$(BIN)/python -m clients.generate
+
+# Needs Chromium: the console's main pages, with the demo's data.
+screenshots: $(VENV)/.dev
+	OKMQ_TEST_DATABASE=sqlite $(BIN)/python -m tests.console.screenshots
 
 # About a quarter of an hour, on a machine that does nothing else: writes the table in benchmarks/README.md.
 bench: $(VENV)/.dev

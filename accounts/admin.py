@@ -8,24 +8,25 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts import console_users  # noqa: F401  (its pages register themselves)
 from accounts.models import SCOPES, Account, ApiKey
 from accounts.services import forget_cached_keys, issue_key, normalise_email
+from okmq_site.console.model_pages import LinesOnly, ModelPages
+from okmq_site.console.tags import share, size
 
-if TYPE_CHECKING:  # Django's own classes take no type parameters when the code runs
+if TYPE_CHECKING:
     from queues.broker import Usage
 
-    AccountPages = admin.ModelAdmin[Account]
-    ApiKeyPages = admin.ModelAdmin[ApiKey]
-    ApiKeyLines = admin.TabularInline[ApiKey, Account]
     ApiKeyFormBase = forms.ModelForm[ApiKey]
 else:
-    AccountPages = ApiKeyPages = admin.ModelAdmin
-    ApiKeyLines = admin.TabularInline
     ApiKeyFormBase = forms.ModelForm
 
+STATES = {"valid": "success", "revoked": "danger", "expired": "warning", "account inactive": "warning"}
 MIB = 1_048_576
 
 
@@ -53,29 +54,21 @@ def state_of(key: ApiKey) -> str:
     return "valid" if key.account.is_active else "account inactive"
 
 
-class KeysOfAccount(ApiKeyLines):
-    """To be looked at; each line leads to the key's own page."""
-
+class KeysOfAccount(LinesOnly[ApiKey, Account]):
     model = ApiKey
-    extra = 0
-    can_delete = False
-    show_change_link = True
     fields = readonly_fields = ("name", "scopes_shown", "state", "created_at", "expires_at", "last_used_at")
 
     @admin.display(description="scopes")
     def scopes_shown(self, key: ApiKey) -> str:
         return scope_names(key)
 
-    @admin.display(description="state")
+    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
     def state(self, key: ApiKey) -> str:
         return state_of(key)
 
-    def has_add_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
-        return False
-
 
 @admin.register(Account)
-class AccountAdmin(AccountPages):
+class AccountAdmin(ModelPages[Account]):
     list_display = ("email", "is_active", "messages_used", "bytes_used", "channels_used", "created_at")
     list_filter = ("is_active",)
     list_per_page = 50
@@ -91,24 +84,22 @@ class AccountAdmin(AccountPages):
 
     @admin.display(description="messages")
     def messages_used(self, account: Account) -> str:
-        return _of(usage_of(account).messages, account.max_messages) if account.pk else "-"
+        used = usage_of(account).messages if account.pk else 0
+        return _bar(used, account.max_messages, f"{used:,}", f"{account.max_messages:,}")
 
     @admin.display(description="bodies")
     def bytes_used(self, account: Account) -> str:
-        if not account.pk:
-            return "-"
-        used, quota = usage_of(account).bytes, account.max_mb * MIB
-        return f"{filesizeformat(used)} of {filesizeformat(quota)} ({_percent(used, quota)})"
+        used, quota = usage_of(account).bytes if account.pk else 0, account.max_mb * MIB
+        return _bar(used, quota, size(used), size(quota))
 
     @admin.display(description="most ever stored")
     def peak(self, account: Account) -> str:
-        return filesizeformat(usage_of(account).peak_bytes) if account.pk else "-"
+        return size(usage_of(account).peak_bytes) if account.pk else "–"
 
     @admin.display(description="queues and streams")
     def channels_used(self, account: Account) -> str:
-        if not account.pk:
-            return "-"
-        return _of(sum(map(len, usage_of(account).channels.values())), account.max_channels)
+        used = sum(map(len, usage_of(account).channels.values())) if account.pk else 0
+        return _bar(used, account.max_channels, f"{used:,}", f"{account.max_channels:,}")
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         obj.email = normalise_email(obj.email)
@@ -116,19 +107,22 @@ class AccountAdmin(AccountPages):
         forget_cached_keys()
 
 
-def _of(used: int, quota: int) -> str:
-    return f"{used:,} of {quota:,} ({_percent(used, quota)})"
-
-
-def _percent(used: int, quota: int) -> str:
-    return f"{used / quota:.0%}" if quota else "full"
+def _bar(used: int, quota: int, shown_used: str, shown_quota: str) -> str:
+    """What is used of a quota, as a bar and in words."""
+    percent = 100 if used and not quota else share(used, quota)
+    level = "full" if percent >= 90 else "high" if percent >= 70 else ""
+    return format_html(
+        '<span class="console-quota"><span class="console-bar {}"><span style="width: {}%"></span></span>'
+        "<span>{} of {} ({}%)</span></span>",
+        level, percent, shown_used, shown_quota, percent,
+    )  # fmt: skip
 
 
 class ApiKeyForm(ApiKeyFormBase):
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
         initial=list(SCOPES),
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
     class Meta:
@@ -137,7 +131,7 @@ class ApiKeyForm(ApiKeyFormBase):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ApiKeyPages):
+class ApiKeyAdmin(ModelPages[ApiKey]):
     form = ApiKeyForm
     list_display = ("__str__", "account", "name", "scopes_shown", "state", "expires_at", "last_used_at")
     list_filter = ("revoked_at", "expires_at")
@@ -152,7 +146,7 @@ class ApiKeyAdmin(ApiKeyPages):
     def scopes_shown(self, key: ApiKey) -> str:
         return scope_names(key)
 
-    @admin.display(description="state")
+    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
     def state(self, key: ApiKey) -> str:
         return state_of(key)
 

@@ -39,6 +39,14 @@ class Account(models.Model):
     max_messages = models.PositiveIntegerField(default=100_000_000, help_text="Stored messages in any state.")
     max_concurrency = models.PositiveIntegerField(default=10_000, help_text="Consume calls open at once.")
 
+    class Meta:
+        # Who may do what in the console: accounts/roles.py.
+        permissions = [
+            ("console_view", "May see the console"),
+            ("console_operate", "May replay, purge, pause, publish and resend"),
+            ("console_administer", "May change accounts, keys and settings"),
+        ]
+
     def __str__(self) -> str:
         return self.email
 

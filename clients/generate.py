@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -53,24 +54,25 @@ def typescript_schema(document: Path, file: Path) -> None:
     _run([str(program), str(document), "--output", str(file), "--default-non-nullable", "false"])
 
 
-def node_modules() -> Path:
-    """The folder with the locked npm packages; they are installed once for each lock file."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in MANIFESTS)).hexdigest()[:16]
+def node_modules(manifests: Sequence[Path] = MANIFESTS) -> Path:
+    """The folder with the locked npm packages; they are installed once for each lock file. ``manifests``:
+    package.json and package-lock.json. Raises ToolMissing."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in manifests)).hexdigest()[:16]
     installed = ROOT / ".venv" / f"npm-{digest}"
     if not installed.exists():
         npm = shutil.which("npm")
         if npm is None or shutil.which("node") is None:
-            raise ToolMissing("node and npm, version 20 or newer, are needed for the TypeScript client")
-        _install(npm, installed)
+            raise ToolMissing("node and npm, version 20 or newer, are needed")
+        _install(npm, installed, manifests)
     return installed / "node_modules"
 
 
-def _install(npm: str, installed: Path) -> None:
+def _install(npm: str, installed: Path, manifests: Sequence[Path]) -> None:
     """It gets its final name when it is whole."""
     installed.parent.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=installed.parent))
     try:
-        for file in MANIFESTS:
+        for file in manifests:
             shutil.copy(file, folder)
         _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)])
         folder.rename(installed)

@@ -121,6 +121,8 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # Its debug lines show statements with their values.
             "django.db.backends": {"level": "INFO"},
+            # It tells several lines of every login; that somebody is locked out is a warning.
+            "axes": {"level": "WARNING"},
             # Its own handlers would print the line twice.
             "django": {"handlers": [], "propagate": True},
         },

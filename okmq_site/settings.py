@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from okmq_site import databases, env, logs, secret
+from okmq_site.console import theme
 
 values = env.read()
 
@@ -61,7 +63,9 @@ OKMQ_METRICS_SECRET: str = values["OKMQ_METRICS_SECRET"]
 OKMQ_METRICS_QUEUES: int = values["OKMQ_METRICS_QUEUES"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "okmq_site.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -71,6 +75,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
     "accounts",
     "queues",
     "streams",
@@ -78,6 +83,7 @@ INSTALLED_APPS = [
 
 # The console's middleware. API paths do not pass it: see okmq_site/wsgi.py.
 MIDDLEWARE = [
+    "okmq_site.console.policy.ConsolePolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -87,6 +93,7 @@ MIDDLEWARE = [
     "okmq_site.acting.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 CONSOLE_PREFIXES = ("/admin/", "/docs/", "/static/")
 
@@ -102,14 +109,32 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["okmq_site.console.tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
     }
 ]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong console passwords. In the database, so that all processes and machines count as one; written only when
+# a login fails, and forgotten when the pause is over, so nobody can fill it or keep SQLite busy with it.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_LOCKOUT_TEMPLATE = "console/locked_out.html"
+AXES_CLIENT_IP_CALLABLE = "okmq_site.console.login.address"
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -125,8 +150,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 
+UNFOLD = theme.UNFOLD
+
 # The console's static files are served from where their packages keep them: nothing to collect first.
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -5,12 +5,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from okmq_site import documents, health
+from okmq_site.console.door import door
 from okmq_site.metrics.view import metrics
 from queues.api.forq.views import NowhereViewSet
-
-admin.site.site_header = admin.site.site_title = "OKMQ"
-admin.site.index_title = "Console"
-admin.site.site_url = None  # nothing stands at /
 
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
@@ -24,6 +21,8 @@ urlpatterns = [
     path("docs/", documents.page),
     # After every dialect that serves something below it.
     path("api/v1/<rest:path>", NowhereViewSet.as_view({"get": "nowhere"})),
+    path("", door),
+    path("dashboard", door),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

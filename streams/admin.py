@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from okmq_site.console.model_pages import ModelPages
 from streams.models import Stream
-
-if TYPE_CHECKING:  # Django's own class takes no type parameter when the code runs
-    StreamPages = admin.ModelAdmin[Stream]
-else:
-    StreamPages = admin.ModelAdmin
 
 
 @admin.register(Stream)
-class StreamAdmin(StreamPages):
+class StreamAdmin(ModelPages[Stream]):
     list_display = ("name", "account", "message_count", "bytes", "committed", "auto_delete", "ttl_seconds")
     list_filter = ("auto_delete",)
     list_select_related = ("account",)
@@ -31,7 +25,4 @@ class StreamAdmin(StreamPages):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Stream | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Stream | None = None) -> bool:
         return False

@@ -24,7 +24,7 @@ def get_message(account_id: int, queue: str, public_id: str) -> MessageView:
             rows = db.rows(sql.VIEW_ONE, queue=queue_id, id=public_id, now=clock.now())
         if not rows:
             raise MessageNotFound(public_id)
-        return _views(db, rows)[0]
+        return views(db, rows)[0]
 
 
 def peek(
@@ -45,7 +45,7 @@ def peek(
         statement = sql.VIEW_PAGES[state, bool(tag)]
         given = {"tag": tag} if tag else {}
         rows = db.rows(statement, queue=queue_id, now=clock.now(), limit=limit, skip=skip, **given)
-        return _views(db, rows)
+        return views(db, rows)
 
 
 class Which(Enum):
@@ -85,7 +85,7 @@ def page(account_id: int, queue: str, which: Which, *, limit: int, skip: int = 0
         given = {"reach": min(limit + skip, MAX_OFFSET)} if which is Which.DEAD else {}
         rows = db.rows(_PAGES[which], queue=queue_id, now=now, limit=limit, skip=skip, **given)
         counts = _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=now)[0])
-        return MessagePage(_views(db, rows), _total(counts, which))
+        return MessagePage(views(db, rows), _total(counts, which))
 
 
 def _total(counts: QueueStats, which: Which) -> int:
@@ -104,7 +104,7 @@ def get_messages(account_id: int, queue: str, public_ids: Ids) -> dict[str, Mess
         queue_id = queues.id_of(db, account_id, queue)
         ids = [public_id for public_id in public_ids if names.storable(public_id)]
         rows = db.rows(sql.VIEW_SOME, queue=queue_id, ids=ids, now=clock.now()) if ids else []
-        return {view.public_id: view for view in _views(db, rows)}
+        return {view.public_id: view for view in views(db, rows)}
 
 
 def read_log(account_id: int, queue: str, first: int, *, limit: int) -> list[MessageView]:
@@ -112,7 +112,7 @@ def read_log(account_id: int, queue: str, first: int, *, limit: int) -> list[Mes
     Unavailable."""
     with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
-        return _views(db, db.rows(sql.VIEW_FROM, queue=queue_id, first=first, now=clock.now(), limit=limit))
+        return views(db, db.rows(sql.VIEW_FROM, queue=queue_id, first=first, now=clock.now(), limit=limit))
 
 
 def log_ends(account_id: int, queue: str) -> tuple[int, int]:
@@ -146,7 +146,7 @@ def _from_counters(row: Row) -> QueueStats:
     return QueueStats(*(max(count - over, 0) for count, over in zip(counts, expired, strict=True)))
 
 
-def _views(db: Connection, rows: list[Row]) -> list[MessageView]:
+def views(db: Connection, rows: list[Row]) -> list[MessageView]:
     settings = settings_versions.load(db, {row[-1] for row in rows})
     return [_view(*row[:-1], settings[row[-1]]) for row in rows]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 QUEUES = Statement(
     """
-    SELECT id, account_id, name FROM queues_queue WHERE deleted_at IS NULL ORDER BY id LIMIT :limit
+    SELECT id, account_id, name, paused_at IS NOT NULL FROM queues_queue
+    WHERE deleted_at IS NULL ORDER BY id LIMIT :limit
     """
 )
 """The oldest first: which queues are shown does not change when others come."""
@@ -97,6 +98,8 @@ class QueueFigures(msgspec.Struct, frozen=True, gc=False):
     dead_total: int
     expired_total: int
     oldest_ready_seconds: float
+    id: int = 0
+    paused: bool = False
 
 
 class Census(msgspec.Struct, frozen=True):
@@ -109,7 +112,7 @@ class Census(msgspec.Struct, frozen=True):
 def take(limit: int) -> Census:
     """The figures of up to ``limit`` queues of all accounts, all of one instant. Raises Unavailable."""
     with queues.looking() as db:
-        return _take(db, limit)
+        return look(db, limit)
 
 
 def waiting(account_id: int) -> list[Waiting]:
@@ -127,32 +130,35 @@ def waiting(account_id: int) -> list[Waiting]:
     return counted
 
 
-def _take(db: Connection, limit: int) -> Census:
+def look(db: Connection, limit: int) -> Census:
+    """The same, as part of a look that is under way."""
     count: int = db.rows(COUNT)[0][0]
-    found = db.rows(QUEUES, limit=limit)
+    return Census(look_at(db, db.rows(QUEUES, limit=limit)), count)
+
+
+def look_at(db: Connection, found: list[Row]) -> list[QueueFigures]:
+    """The figures of these queues, which are rows as ``QUEUES`` has them."""
     ids, now = [row[0] for row in found], clock.now()
     totals = _by_queue(db.rows(TOTALS, ids=ids))
     others = _by_queue(db.rows(NOT_PENDING, ids=ids, now=now))
     ready_since: dict[int, int] = {row[0]: row[1] for row in db.rows(FIRST_IN_LINE, ids=ids)}
-    figures = [
-        _figures(account_id, name, totals.get(id_, ()), others.get(id_, ()), ready_since.get(id_), now)
-        for id_, account_id, name in found
+    return [
+        _figures(row, totals.get(row[0], ()), others.get(row[0], ()), ready_since.get(row[0]), now)
+        for row in found
     ]
-    return Census(figures, count)
 
 
 def _by_queue(rows: list[Row]) -> dict[int, Row]:
     return {row[0]: tuple(int(value or 0) for value in row[1:]) for row in rows}
 
 
-def _figures(
-    account_id: int, name: str, totals: Row, others: Row, ready_since: int | None, now: int
-) -> QueueFigures:
+def _figures(queue: Row, totals: Row, others: Row, ready_since: int | None, now: int) -> QueueFigures:
+    queue_id, account_id, name, paused = queue
     messages, acked, dead, published, received, acks, nacks, died, expired = totals or (0,) * 9
     scheduled, leased, exhausted = others or (0, 0, 0)
     pending = messages - acked - dead - scheduled - leased - exhausted
     waited = 0.0 if ready_since is None else max(now - ready_since, 0) / clock.SECOND
     return QueueFigures(
         account_id, name, max(pending, 0), leased, scheduled, dead + exhausted, acked,
-        published, received, acks, nacks, died, expired, waited,
+        published, received, acks, nacks, died, expired, waited, queue_id, bool(paused),
     )  # fmt: skip

@@ -82,7 +82,7 @@ def test_usage_stands_beside_the_quota(operator: Client, account: Account) -> No
     broker.publish(account.pk, "q", [NewMessage(body=f'"{"x" * 262_142}"', size=262_144, public_id="m")])
     for path in (f"account/?q={account.email}", f"account/{account.pk}/change/"):
         text = page(operator, path).replace("\xa0", " ")
-        for shown in ("1 of 8 (12%)", "256.0 KB of 1.0 MB (25%)", "1 of 4 (25%)"):
+        for shown in ("1 of 8 (12%)", "256.0 KiB of 1.0 MiB (25%)", "1 of 4 (25%)"):
             assert shown in text
     broker.delete_queue(account.pk, "q")
     assert "0 of 8 (0%)" in page(operator, f"account/{account.pk}/change/")

@@ -22,7 +22,9 @@ def figures(q: Handle) -> QueueFigures:
 
 
 def test_an_empty_queue_has_figures_too(q: Handle) -> None:
-    assert figures(q) == QueueFigures(q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0)
+    assert figures(q) == QueueFigures(
+        q.account_id, q.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, q.id, paused=False
+    )
 
 
 def test_every_state_and_total_is_told(new_queue: NewQueue) -> None:
@@ -114,6 +116,6 @@ def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch)
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise OperationalError from error
 
-    monkeypatch.setattr(census, "_take", away)
+    monkeypatch.setattr(census, "look", away)
     with pytest.raises(Unavailable):
         census.take(1)

@@ -59,7 +59,7 @@ def test_exceptions_become_json_that_gives_nothing_away(
     assert response.has_header("Retry-After") == (status == 503)
 
 
-@pytest.mark.parametrize("path", ["/nope", "/", "/queues//messages", "/%FF%00", "/administrator", "/staticx"])
+@pytest.mark.parametrize("path", ["/nope", "/queues//messages", "/%FF%00", "/administrator", "/staticx"])
 def test_unknown_routes_answer_404_json(server: Server, path: str) -> None:
     answer = wire.get(server, path)
     assert answer.status == 404

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -47,7 +48,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[QueueFigures]:
 
 def queue(account: int, name: str, *states: int, total: int = 7) -> QueueFigures:
     pending, processing, scheduled, failed, acked = states or (1, 2, 3, 4, 5)
-    totals = dict.fromkeys([f"{name}_total" for name in queue_figures.TOTALS], total)
+    totals: dict[str, Any] = dict.fromkeys([f"{name}_total" for name in queue_figures.TOTALS], total)
     return QueueFigures(
         account, name, pending, processing, scheduled, failed, acked, **totals, oldest_ready_seconds=1.5
     )

@@ -6,7 +6,7 @@ from queues.broker.db import Statement
 from queues.broker.types import State
 
 # The state at :now, as if every due change had been made (records.Record.visible_state says the same).
-_STATE = """
+STATE = """
     CASE WHEN m.acked_at IS NOT NULL THEN 'acked'
         WHEN d.state IS NULL THEN 'failed'
         WHEN d.state = 2 AND d.due_at > :now THEN 'processing'
@@ -15,10 +15,10 @@ _STATE = """
         ELSE 'pending' END
 """
 # A delivery's sweep_at is its message's, but for those that expiry spares while they are leased.
-_ALIVE = "(m.sweep_at IS NULL OR m.sweep_at > :now OR d.sweep_at > :now)"
+ALIVE = "(m.sweep_at IS NULL OR m.sweep_at > :now OR d.sweep_at > :now)"
 
-_VIEW = f"""
-    m.queue_id, m.public_id, m."offset", {_STATE}, m.body, m.encoding, m.size, m.tag, m.partition_key,
+VIEW = f"""
+    m.queue_id, m.public_id, m."offset", {STATE}, m.body, m.encoding, m.size, m.tag, m.partition_key,
     m.priority, m.metadata, m.headers, m.created_at, coalesce(d.updated_at, m.updated_at),
     coalesce(d.deliver_at, m.deliver_at), m.expires_at, coalesce(d.attempts, m.attempts),
     CASE WHEN d.state = 2 AND d.due_at > :now THEN d.due_at END, coalesce(d.receipt, m.receipt),
@@ -27,13 +27,13 @@ _VIEW = f"""
         ELSE m.dead_at END,
     m.dead_reason, coalesce(d.consumer, ''), m.origin, m.idempotency_key, m.retries, m.settings_id
 """
-_WITH_DELIVERY = """
+WITH_DELIVERY = """
     FROM queues_message m LEFT JOIN queues_delivery d
         ON d.queue_id = m.queue_id AND d.lane = 0 AND d."offset" = m."offset"
 """
 
 VIEW_ONE = Statement(
-    f"SELECT {_VIEW} {_WITH_DELIVERY} WHERE m.queue_id = :queue AND m.public_id = :id AND {_ALIVE}"
+    f"SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m.public_id = :id AND {ALIVE}"
 )
 
 # Where the messages of a state are to be looked for, so that a rare state is found by its index and not by
@@ -56,10 +56,10 @@ _AMONG: dict[State | None, str] = {
 
 def _selection(state: State | None, tagged: bool) -> str:
     """FROM and WHERE for the messages of a queue that are in ``state`` now."""
-    from_both = _WITH_DELIVERY.replace("LEFT JOIN", "JOIN") if state is State.PENDING else _WITH_DELIVERY
+    from_both = WITH_DELIVERY.replace("LEFT JOIN", "JOIN") if state is State.PENDING else WITH_DELIVERY
     return f"""
         {from_both} WHERE m.queue_id = :queue {_AMONG[state]}
-        {"" if state is None else f"AND {_STATE} = '{state}'"}
+        {"" if state is None else f"AND {STATE} = '{state}'"}
         {"AND m.tag = :tag AND NOT (m.tag = '')" if tagged else ""}
     """
 
@@ -69,7 +69,7 @@ _CHOICES = [(state, tagged) for state in (None, *State) for tagged in (False, Tr
 VIEW_PAGES = {
     choice: Statement(
         f"""
-        SELECT {_VIEW} {_selection(*choice)} AND {_ALIVE}
+        SELECT {VIEW} {_selection(*choice)} AND {ALIVE}
         ORDER BY m."offset" LIMIT :limit OFFSET :skip
         """
     )
@@ -78,17 +78,17 @@ VIEW_PAGES = {
 
 VIEW_WAITING = Statement(
     f"""
-    SELECT {_VIEW} {_WITH_DELIVERY.replace("LEFT JOIN", "JOIN")}
-    WHERE m.queue_id = :queue AND {_STATE} IN ('pending', 'scheduled') AND {_ALIVE}
+    SELECT {VIEW} {WITH_DELIVERY.replace("LEFT JOIN", "JOIN")}
+    WHERE m.queue_id = :queue AND {STATE} IN ('pending', 'scheduled') AND {ALIVE}
     ORDER BY m."offset" LIMIT :limit OFFSET :skip
     """
 )
 
 VIEW_DEAD = Statement(
     f"""
-    SELECT {_VIEW} {_WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" IN (
+    SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" IN (
         SELECT "offset" FROM ({_DEAD} ORDER BY "offset" DESC LIMIT :reach) dead UNION ALL {_EXHAUSTED})
-        AND {_STATE} = 'failed' AND {_ALIVE}
+        AND {STATE} = 'failed' AND {ALIVE}
     ORDER BY m."offset" DESC LIMIT :limit OFFSET :skip
     """
 )
@@ -97,16 +97,16 @@ not as all dead messages."""
 
 VIEW_FROM = Statement(
     f"""
-    SELECT {_VIEW} {_WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" >= :first AND {_ALIVE}
+    SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" >= :first AND {ALIVE}
     ORDER BY m."offset" LIMIT :limit
     """
 )
 
 VIEW_SOME = Statement(
-    f"SELECT {_VIEW} {_WITH_DELIVERY} WHERE m.queue_id = :queue AND m.public_id {{in:ids}} AND {_ALIVE}"
+    f"SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m.public_id {{in:ids}} AND {ALIVE}"
 )
 
-_END = f'SELECT m."offset" {_WITH_DELIVERY} WHERE m.queue_id = :queue AND {_ALIVE} ORDER BY m."offset"'
+_END = f'SELECT m."offset" {WITH_DELIVERY} WHERE m.queue_id = :queue AND {ALIVE} ORDER BY m."offset"'
 ENDS = Statement(f"SELECT ({_END} LIMIT 1), ({_END} DESC LIMIT 1)")
 
 OFFSETS_IN_STATE = {
@@ -136,7 +136,7 @@ COUNT_ALL = Statement(
         count(CASE state WHEN 'scheduled' THEN 1 END), count(CASE state WHEN 'failed' THEN 1 END),
         count(CASE state WHEN 'acked' THEN 1 END)
     FROM (
-        SELECT {_STATE} AS state {_WITH_DELIVERY}
+        SELECT {STATE} AS state {WITH_DELIVERY}
         WHERE +m.queue_id = :queue AND m.sweep_at IS NOT NULL AND m.sweep_at <= :now
             AND (d.sweep_at IS NULL OR d.sweep_at <= :now)
     ) expired
@@ -148,7 +148,7 @@ messages of the queue to find the expired ones."""
 
 COUNT_EXPIRED = Statement(
     f"""
-    SELECT m.queue_id, {_STATE}, count(*) {_WITH_DELIVERY}
+    SELECT m.queue_id, {STATE}, count(*) {WITH_DELIVERY}
     WHERE +m.queue_id {{in:ids}} AND m.sweep_at IS NOT NULL AND m.sweep_at <= :now
         AND (d.sweep_at IS NULL OR d.sweep_at <= :now)
     GROUP BY 1, 2
@@ -158,8 +158,8 @@ COUNT_EXPIRED = Statement(
 
 COUNT_TAGGED = Statement(
     f"""
-    SELECT {_STATE}, count(*) {_WITH_DELIVERY}
-    WHERE m.queue_id = :queue AND m.tag = :tag AND NOT (m.tag = '') AND {_ALIVE} GROUP BY 1
+    SELECT {STATE}, count(*) {WITH_DELIVERY}
+    WHERE m.queue_id = :queue AND m.tag = :tag AND NOT (m.tag = '') AND {ALIVE} GROUP BY 1
     """
 )
 

@@ -1,0 +1,92 @@
+"""What all pages of the console share: who may open them, how they are drawn, how an action is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+
+from accounts import roles
+from queues.broker.errors import BrokerError, MessageNotFound, QueueNotFound, Unavailable
+
+View = Callable[..., HttpResponse]
+
+POLITE = "The database cannot be reached or is busy. Nothing was changed; try again in a moment."
+
+
+def page(permission: str = roles.VIEW) -> Callable[[View], View]:
+    """A page that is looked at, by those with ``permission``."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            require(request, permission)
+            try:
+                return view(request, **arguments)
+            except (QueueNotFound, MessageNotFound) as error:
+                raise Http404(str(error)) from error
+            except Unavailable:
+                return draw(request, "console/unavailable.html", "The database is away", status=503)
+
+        return guarded
+
+    return decorate
+
+
+def action(permission: str) -> Callable[[View], View]:
+    """A button: POST only. What the engine refuses is told on the page the button stood on."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            require(request, permission)
+            try:
+                return view(request, **arguments)
+            except (QueueNotFound, MessageNotFound) as error:
+                raise Http404(str(error)) from error
+            except BrokerError as error:
+                messages.error(request, POLITE if isinstance(error, Unavailable) else f"Refused: {error}.")
+                return back(request, "admin:index")
+
+        return guarded
+
+    return decorate
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    """Raises PermissionDenied."""
+    if not roles.may(request, permission):
+        raise PermissionDenied
+
+
+def draw(
+    request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    """A whole page in the console's frame."""
+    return render(request, template, framed(request, title) | context, status=status)
+
+
+def framed(request: HttpRequest, title: str) -> dict[str, Any]:
+    """What the frame of a page needs to know, and which buttons to show."""
+    return {
+        **admin.site.each_context(request),
+        "title": title,
+        "may_operate": roles.may(request, roles.OPERATE),
+        "may_administer": roles.may(request, roles.ADMINISTER),
+    }
+
+
+def back(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """To where the form stood: it says so itself, and only a path of this console will do."""
+    from django.shortcuts import resolve_url
+
+    path = request.POST.get("back", "")
+    inside = path.startswith("/admin/") and "//" not in path and "\\" not in path
+    return HttpResponseRedirect(path if inside else resolve_url(otherwise))

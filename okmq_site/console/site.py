@@ -1,0 +1,32 @@
+"""The console's site: the dashboard as its first page, and the pages that are no model's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from unfold.sites import UnfoldAdminSite
+
+from accounts import roles
+
+
+class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
+    site_header = site_title = "OKMQ"
+    index_title = "Dashboard"
+    site_url = None
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whoever logs in has a role, or sees nothing at all."""
+        allowed: bool = super().has_permission(request)
+        return allowed and roles.may(request, roles.VIEW)
+
+    def extra_urls(self) -> list[URLPattern]:
+        from queues.admin.urls import patterns  # its pages register themselves with this site
+
+        return patterns(self)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from queues.admin.dashboard import dashboard
+
+        return dashboard(request)

@@ -1,0 +1,51 @@
+"""One queue: what it is, how it is doing, what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from okmq_site.console.pages import draw, page
+from queues import broker
+from queues.admin.dashboard import REFRESH_SECONDS
+from queues.admin.sentences import fate_sentences, settings_sentence
+from queues.broker import overview, search
+from queues.broker.types import State
+
+PEEKED = 10
+
+
+@page()
+def queue_page(request: HttpRequest, queue_id: int) -> HttpResponse:
+    queue = overview.find_queue(queue_id)
+    info = broker.get_queue(queue.account_id, queue.name)
+    return draw(
+        request,
+        "console/queue.html",
+        queue.name,
+        queue=queue,
+        info=info,
+        sentence=settings_sentence(info.settings),
+        fates=fate_sentences(info.settings),
+        **_figures(queue_id),
+    )
+
+
+@page()
+def figures(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """The part of the page that changes."""
+    return render(
+        request, "console/_queue.html", {"queue": overview.find_queue(queue_id), **_figures(queue_id)}
+    )
+
+
+def _figures(queue_id: int) -> dict[str, Any]:
+    return {
+        "figures": overview.figures(queue_id),
+        "deaths": overview.deaths(queue_id),
+        "first": search.first_in_line(queue_id, PEEKED),
+        "refresh_seconds": REFRESH_SECONDS,
+        "states": State,
+    }

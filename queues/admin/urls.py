@@ -1,0 +1,32 @@
+"""The console's addresses below ``/admin/`` that are no model's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern, path
+
+from queues.admin import dashboard, message, messages, queue_actions, queue_list, queue_page
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
+    from okmq_site.console.pages import View
+
+
+def patterns(site: AdminSite) -> list[URLPattern]:
+    def at(route: str, view: View, name: str) -> URLPattern:
+        return path(route, site.admin_view(view), name=name)
+
+    return [
+        at("figures/", dashboard.figures, "console_figures"),
+        at("queues/", queue_list.queue_list, "console_queues"),
+        at("queues/<int:queue_id>/", queue_page.queue_page, "console_queue"),
+        at("queues/<int:queue_id>/figures/", queue_page.figures, "console_queue_figures"),
+        at("queues/<int:queue_id>/pause/", queue_actions.pause, "console_pause"),
+        at("queues/<int:queue_id>/resume/", queue_actions.resume, "console_resume"),
+        at("queues/<int:queue_id>/publish/", queue_actions.publish, "console_publish"),
+        at("messages/", messages.messages, "console_messages"),
+        at("queues/<int:queue_id>/messages/<int:offset>/", message.message, "console_message"),
+        at("queues/<int:queue_id>/messages/<int:offset>/body/", message.body, "console_message_body"),
+    ]

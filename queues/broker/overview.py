@@ -1,0 +1,103 @@
+"""All queues at a glance, and one queue's own story: what an operator looks at first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queues.broker import census, clock, names, queues
+from queues.broker.census import QueueFigures
+from queues.broker.errors import QueueNotFound
+from queues.broker.sql import overview as sql
+from queues.broker.types import Micros
+
+MOST_QUEUES = 2_000
+"""Queues that are looked at for the dashboard."""
+LATEST_DEATHS = 2_000
+"""Of a queue, that are grouped by reason."""
+
+
+@dataclass(slots=True, frozen=True)
+class QueueEntry:
+    """A queue and whose it is. ``account``: its e-mail address."""
+
+    id: int
+    name: str
+    account_id: int
+    account: str
+    kind: str
+    paused_at: Micros | None
+
+
+@dataclass(slots=True, frozen=True)
+class Overview:
+    """``queues``: the ``MOST_QUEUES`` oldest of ``count``; ``accounts``: e-mail addresses by id; ``at``: when
+    this was so."""
+
+    at: Micros
+    queues: list[QueueFigures]
+    count: int
+    accounts: dict[int, str]
+
+
+@dataclass(slots=True, frozen=True)
+class Deaths:
+    """Messages of a queue that died of one reason: how many, the first and the latest of them, and the latest
+    one's offset."""
+
+    reason: str
+    count: int
+    first_at: Micros
+    last_at: Micros
+    offset: int
+
+
+def take() -> Overview:
+    """Raises Unavailable."""
+    with queues.looking() as db:
+        taken = census.look(db, MOST_QUEUES)
+        ids = sorted({queue.account_id for queue in taken.queues})
+        accounts = {row[0]: row[1] for row in db.rows(sql.ACCOUNTS, ids=ids)}
+        return Overview(clock.now(), taken.queues, taken.count, accounts)
+
+
+def figures(queue_id: int) -> QueueFigures:
+    """Of one queue. Raises QueueNotFound, Unavailable."""
+    found = figures_of([queue_id])
+    if not found:
+        raise QueueNotFound(f"number {queue_id}")
+    return found[queue_id]
+
+
+def figures_of(queue_ids: Sequence[int]) -> dict[int, QueueFigures]:
+    """By id, of those that exist. Raises Unavailable."""
+    with queues.looking() as db:
+        found = census.look_at(db, db.rows(sql.QUEUES, queues=list(queue_ids)))
+        return {queue.id: queue for queue in found}
+
+
+def find_queue(queue_id: int) -> QueueEntry:
+    """Raises QueueNotFound, Unavailable."""
+    with queues.looking() as db:
+        rows = db.rows(sql.ENTRY, queue=queue_id)
+        if not rows:
+            raise QueueNotFound(f"number {queue_id}")
+        return QueueEntry(*rows[0])
+
+
+def list_queues(*, text: str = "", after: int = 0, limit: int = 100) -> list[QueueEntry]:
+    """Queues whose name or account contains ``text``, the oldest first, with an id above ``after``.
+    Raises Unavailable."""
+    if not names.storable(text):
+        return []
+    pattern = "%" + text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    with queues.looking() as db:
+        rows = db.rows(sql.ENTRIES, pattern=pattern, after=after, limit=limit)
+        return [QueueEntry(*row) for row in rows]
+
+
+def deaths(queue_id: int) -> list[Deaths]:
+    """Why the ``LATEST_DEATHS`` youngest dead messages of the queue died, the most frequent reason first.
+    Raises Unavailable."""
+    with queues.looking() as db:
+        return [Deaths(*row) for row in db.rows(sql.DEATHS, queue=queue_id, most=LATEST_DEATHS)]

@@ -1,0 +1,150 @@
+"""``manage.py seed_demo``: an account with queues in every condition, to look at the console with."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import services
+from accounts.models import Account
+from queues import broker
+from queues.broker import clock
+from queues.broker.types import Ack, Encoding, Nack, NewMessage, QueueSettings, RetryStrategy, Settlement
+from streams import log
+
+EMAIL = "demo@example.com"
+DAY = 86_400
+SLOW = RetryStrategy(type="exponential", base_delay=5, max_delay=300)
+AT_ONCE = RetryStrategy(type="none")
+LASTING = QueueSettings(ttl_seconds=7 * DAY, max_attempts=5, retry=SLOW, preserve_failed=True)
+QUEUES: dict[str, tuple[QueueSettings, tuple[str, ...]]] = {
+    "orders": (LASTING, ("shop.orders", "shop.refunds")),
+    "emails": (LASTING.but(max_attempts=3, retry=AT_ONCE), ()),
+    "thumbnails": (LASTING.but(lease_seconds=120, auto_delete=True), ()),
+    "invoices": (LASTING.but(ttl_seconds=30 * DAY), ("shop.orders",)),
+    "search-index": (LASTING.but(retry=RetryStrategy(type="list", delays=(1, 5, 30))), ()),
+    "sms": (QueueSettings(ttl_seconds=3_600, max_attempts=1), ()),
+}
+CITIES = ("Oslo", "Lyon", "Porto", "Graz", "Turku", "Leeds")
+REASONS = (
+    "550 mailbox not found",
+    "connection to smtp.example.com timed out",
+    "template welcome-7 is missing",
+)
+
+
+class Command(BaseCommand):
+    help = "Make an account with queues in every condition, through the broker, to try things out with."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", default=EMAIL, help="the account (default: %(default)s)")
+        parser.add_argument(
+            "--scale", type=int, default=1, help="how many times the usual number of messages"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        account = services.get_or_create_account(options["email"])
+        if broker.list_queues(account.pk):
+            raise CommandError(f"{account.email} has queues already; nothing was made")
+        Demo(account, max(options["scale"], 1)).make()
+        self.stdout.write(f"Made {len(QUEUES)} queues and a stream of {account.email}.")
+
+
+class Demo:
+    """The same on every run: the random numbers begin with the same seed."""
+
+    def __init__(self, account: Account, scale: int) -> None:
+        self.account_id = account.pk
+        self.scale = scale
+        self.random = random.Random(7)
+        self.numbers = itertools.count(1001)
+
+    def make(self) -> None:
+        for name, (settings, topics) in QUEUES.items():
+            broker.create_queue(self.account_id, name, settings=settings, topics=topics)
+        self._handled("orders", 240, left=18)
+        self._handled("search-index", 160, left=0)
+        self._failed("emails", 42)
+        self._publish("thumbnails", 320)
+        broker.pause_queue(self.account_id, "thumbnails")
+        self._scheduled("invoices", 64)
+        self._publish("sms", 12)
+        broker.receive(self.account_id, "sms", limit=5, consumer="sms-gateway-1")
+        self._stream()
+
+    def _orders(self, count: int) -> Iterator[NewMessage]:
+        for number in itertools.islice(self.numbers, count * self.scale):
+            city = self.random.choice(CITIES)
+            order = {
+                "order": number,
+                "customer": {"id": number % 37, "city": city},
+                "total": number % 90 + 0.95,
+            }
+            yield self._message(json.dumps(order), f"order-{number}", tag=city.lower())
+
+    @staticmethod
+    def _message(body: str, public_id: str, **fields: Any) -> NewMessage:
+        return NewMessage(body=body, size=len(body.encode()), public_id=public_id, **fields)
+
+    def _publish(self, queue: str, count: int) -> None:
+        orders = list(self._orders(count))
+        for start in range(0, len(orders), 500):
+            broker.publish(self.account_id, queue, orders[start : start + 500])
+
+    def _handled(self, queue: str, count: int, *, left: int) -> None:
+        """Most are acknowledged, some fail once, ``left`` are not handled."""
+        self._publish(queue, count)
+        remaining = (count - left) * self.scale
+        while remaining > 0:
+            received = broker.receive(self.account_id, queue, limit=min(remaining, 50), consumer="worker-1")
+            remaining -= len(received) or remaining
+            settlements: list[Settlement] = [
+                Nack(one.public_id, reason="the warehouse does not answer")
+                if number % 25 == 3
+                else Ack(one.public_id)
+                for number, one in enumerate(received)
+            ]
+            broker.settle(self.account_id, queue, settlements)
+
+    def _failed(self, queue: str, count: int) -> None:
+        """Tried until they died, each of one of a few reasons; one of them is no text."""
+        self._publish(queue, count)
+        picture = self._message(
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", "logo.png", encoding=Encoding.BASE64
+        )
+        letter = self._message(
+            "Dear customer,\nyour parcel is on its way.", "letter-1", encoding=Encoding.TEXT
+        )
+        broker.publish(self.account_id, queue, [picture, letter])
+        for _ in range(3):
+            received = broker.receive(
+                self.account_id, queue, limit=count * self.scale - 6, consumer="mailer-2"
+            )
+            nacks = [Nack(one.public_id, reason=self.random.choice(REASONS)) for one in received]
+            broker.settle(self.account_id, queue, nacks)
+
+    def _scheduled(self, queue: str, count: int) -> None:
+        now = clock.now()
+        made = [
+            self._message(
+                json.dumps({"invoice": number}),
+                f"invoice-{number}",
+                deliver_at=now + number * 600 * clock.SECOND,
+            )
+            for number in range(1, count * self.scale + 1)
+        ]
+        broker.publish(self.account_id, queue, made)
+
+    def _stream(self) -> None:
+        log.create_stream(self.account_id, "clicks", ttl_seconds=7 * DAY)
+        bodies = [json.dumps({"page": f"/product/{number % 17}", "n": number}) for number in range(120)]
+        from streams.types import NewEntry
+
+        log.produce(self.account_id, "clicks", [NewEntry(body=body, size=len(body)) for body in bodies])
+        log.commit(self.account_id, "clicks", 90)

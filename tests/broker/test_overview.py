@@ -1,0 +1,60 @@
+"""What the console's first pages ask of the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import Account
+from queues import broker
+from queues.broker import overview
+from queues.broker.errors import QueueNotFound
+from queues.broker.types import Nack
+
+from .conftest import NewQueue
+from .handle import Handle
+
+
+def test_the_overview_has_every_queue_and_whose_it_is(q: Handle, account: Account) -> None:
+    q.publish("m")
+    taken = overview.take()
+    (figures,) = [queue for queue in taken.queues if queue.id == q.id]
+    assert (figures.pending, figures.paused) == (1, False)
+    assert taken.accounts[account.pk] == account.email
+    assert taken.count >= 1
+
+
+def test_one_queue_is_found_by_its_number(q: Handle, account: Account) -> None:
+    entry = overview.find_queue(q.id)
+    assert (entry.name, entry.account, entry.paused_at) == (q.name, account.email, None)
+    broker.pause_queue(q.account_id, q.name)
+    assert overview.find_queue(q.id).paused_at is not None
+    assert overview.figures(q.id).paused
+    q.delete()
+    with pytest.raises(QueueNotFound):
+        overview.find_queue(q.id)
+    with pytest.raises(QueueNotFound):
+        overview.figures(q.id)
+
+
+def test_queues_are_listed_by_name_or_account(new_queue: NewQueue, account: Account) -> None:
+    made = [new_queue(f"Found_{number}") for number in range(3)]
+    new_queue("other")
+    found = overview.list_queues(text="found_", limit=1000)
+    assert {entry.id for entry in found} >= {q.id for q in made}
+    assert all("found_" in entry.name.lower() for entry in found)
+    assert len(overview.list_queues(text=account.email)) == 4
+    assert [entry.id for entry in overview.list_queues(text=account.email, after=made[0].id, limit=2)] == [
+        made[1].id,
+        made[2].id,
+    ]
+    assert overview.list_queues(text="\0") == []
+
+
+def test_deaths_are_grouped_by_reason(q: Handle) -> None:
+    q.publish("a", "b", "c")
+    q.receive()
+    q.settle(*(Nack(i, dead=True, reason="one" if i == "a" else "two") for i in "abc"))
+    two, one = overview.deaths(q.id)
+    assert (two.reason, two.count, two.offset) == ("two", 2, 2)
+    assert (one.reason, one.count, one.offset) == ("one", 1, 0)
+    assert one.first_at == one.last_at
