@@ -1,22 +1,58 @@
-"""The operator's page for streams: to be looked at only. Streams are changed through the API."""
+"""The operator's pages for streams: to be looked at only. Streams are changed through the API."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 
 from okmq_site.console.model_pages import ModelPages
+from okmq_site.console.pages import draw, page
+from okmq_site.console.tags import ago, duration, number, size
+from queues.admin.fields import whole
+from streams import log
 from streams.models import Stream
+
+PAGE = 50
+PREVIEW = 2_000
+"""Characters of a body that the page shows."""
 
 
 @admin.register(Stream)
 class StreamAdmin(ModelPages[Stream]):
-    list_display = ("name", "account", "message_count", "bytes", "committed", "auto_delete", "ttl_seconds")
+    list_display = ("name", "account", "messages", "stored", "committed_to", "lag", "life", "made")
     list_filter = ("auto_delete",)
     list_select_related = ("account",)
+    list_per_page = 50
+    show_full_result_count = False
     search_fields = ("name", "account__email")
     ordering = ("-id",)
+
+    @admin.display(description="messages", ordering="message_count")
+    def messages(self, stream: Stream) -> str:
+        return number(stream.message_count)
+
+    @admin.display(description="bodies", ordering="bytes")
+    def stored(self, stream: Stream) -> str:
+        return size(stream.bytes)
+
+    @admin.display(description="committed", ordering="committed")
+    def committed_to(self, stream: Stream) -> str:
+        return number(stream.committed)
+
+    @admin.display(description="lag")
+    def lag(self, stream: Stream) -> str:
+        return number(stream.next_offset - 1 - stream.committed)
+
+    @admin.display(description="kept")
+    def life(self, stream: Stream) -> str:
+        return duration(stream.ttl_seconds or None)
+
+    @admin.display(description="made", ordering="id")
+    def made(self, stream: Stream) -> str:
+        return ago(stream.created_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stream]:
         return super().get_queryset(request).filter(deleted_at=None)
@@ -26,3 +62,34 @@ class StreamAdmin(ModelPages[Stream]):
 
     def has_change_permission(self, request: HttpRequest, obj: Stream | None = None) -> bool:
         return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        stream = self.get_object(request, object_id)
+        if stream is None:
+            raise Http404
+        return stream_page(request, stream=stream)
+
+
+@page()
+def stream_page(request: HttpRequest, stream: Stream) -> HttpResponse:
+    """One stream: where its consumer is, and its messages from any offset on."""
+    info = log.get_stream(stream.account_id, stream.name)
+    asked = whole(request.GET.get("from"))
+    start = max(asked if asked is not None else info.committed + 1, 1)
+    entries = log.read(stream.account_id, stream.name, after=start - 1, limit=PAGE)
+    last = entries[-1].offset if entries else start - 1
+    return draw(
+        request,
+        "console/stream.html",
+        stream.name,
+        stream=stream,
+        info=info,
+        lag=info.next_offset - 1 - info.committed,
+        start=start,
+        entries=entries,
+        preview=PREVIEW,
+        next=last + 1 if last + 1 < info.next_offset and entries else None,
+        previous=max(start - PAGE, 1) if start > 1 else None,
+    )

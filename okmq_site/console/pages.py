@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import render
 
 from accounts import roles
-from queues.broker.errors import BrokerError, MessageNotFound, QueueNotFound, Unavailable
+from queues.broker.errors import BrokerError, Unavailable
 
 View = Callable[..., HttpResponse]
 
@@ -28,10 +29,10 @@ def page(permission: str = roles.VIEW) -> Callable[[View], View]:
             require(request, permission)
             try:
                 return view(request, **arguments)
-            except (QueueNotFound, MessageNotFound) as error:
-                raise Http404(str(error)) from error
             except Unavailable:
                 return draw(request, "console/unavailable.html", "The database is away", status=503)
+            except BrokerError as error:  # what the address names is not there (any more)
+                raise Http404(str(error)) from error
 
         return guarded
 
@@ -49,15 +50,19 @@ def action(permission: str) -> Callable[[View], View]:
             require(request, permission)
             try:
                 return view(request, **arguments)
-            except (QueueNotFound, MessageNotFound) as error:
-                raise Http404(str(error)) from error
             except BrokerError as error:
-                messages.error(request, POLITE if isinstance(error, Unavailable) else f"Refused: {error}.")
+                messages.error(request, POLITE if isinstance(error, Unavailable) else refusal(error))
                 return back(request, "admin:index")
 
         return guarded
 
     return decorate
+
+
+def refusal(error: BrokerError) -> str:
+    """What the engine refused, for a person: ``Message not found: 17``."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
+    return f"{words}: {error}"
 
 
 def require(request: HttpRequest, permission: str) -> None:

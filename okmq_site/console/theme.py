@@ -66,6 +66,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dashboard", "monitoring", "index"),
                     _item("Queues", "inbox", "console_queues"),
                     _item("Messages", "mail", "console_messages"),
+                    _item("Destinations", "send", "console_destinations"),
                     _item("Streams", "water", "streams_stream_changelist"),
                 ],
             },
@@ -75,6 +76,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Accounts", "domain", "accounts_account_changelist"),
                     _item("API keys", "key", "accounts_apikey_changelist"),
+                    _item("Audit log", "history", "console_audit"),
                     _for_administrators(_item("Console users", "group", "auth_user_changelist")),
                 ],
             },

@@ -13,6 +13,7 @@ from queues.broker import overview
 from queues.broker.census import QueueFigures
 from queues.broker.overview import Overview
 from queues.broker.wakes import HUB
+from queues.push.overview import count_failing
 
 SHOWN = 50
 """Queues in the table, the most troubled ones."""
@@ -47,6 +48,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "overview": taken,
         "totals": total(taken.queues),
         "parked": HUB.parked,
+        "failing": count_failing(),
         "rows": [(queue, taken.accounts.get(queue.account_id, "")) for queue in by_trouble(taken)[:SHOWN]],
         "more": max(taken.count - SHOWN, 0),
         "refresh_seconds": REFRESH_SECONDS,

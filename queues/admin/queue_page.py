@@ -10,9 +10,10 @@ from django.shortcuts import render
 from okmq_site.console.pages import draw, page
 from queues import broker
 from queues.admin.dashboard import REFRESH_SECONDS
+from queues.admin.destinations import health
 from queues.admin.sentences import fate_sentences, settings_sentence
 from queues.broker import overview, search
-from queues.broker.types import State
+from queues.push.overview import all_destinations
 
 PEEKED = 10
 
@@ -29,6 +30,7 @@ def queue_page(request: HttpRequest, queue_id: int) -> HttpResponse:
         info=info,
         sentence=settings_sentence(info.settings),
         fates=fate_sentences(info.settings),
+        destinations=[(one, health(one)) for one in all_destinations(queue_id=queue_id)],
         **_figures(queue_id),
     )
 
@@ -47,5 +49,4 @@ def _figures(queue_id: int) -> dict[str, Any]:
         "deaths": overview.deaths(queue_id),
         "first": search.first_in_line(queue_id, PEEKED),
         "refresh_seconds": REFRESH_SECONDS,
-        "states": State,
     }

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from queues.admin import dashboard, message, messages, queue_actions, queue_list, queue_page
+from queues.admin import (
+    audit_page,
+    dashboard,
+    destinations,
+    message,
+    messages,
+    queue_actions,
+    queue_list,
+    queue_page,
+)
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -29,4 +38,12 @@ def patterns(site: AdminSite) -> list[URLPattern]:
         at("messages/", messages.messages, "console_messages"),
         at("queues/<int:queue_id>/messages/<int:offset>/", message.message, "console_message"),
         at("queues/<int:queue_id>/messages/<int:offset>/body/", message.body, "console_message_body"),
+        at("destinations/", destinations.destination_list, "console_destinations"),
+        at("destinations/<str:public_id>/", destinations.destination, "console_destination"),
+        at("destinations/<str:public_id>/enable/", destinations.enable, "console_enable"),
+        at("destinations/<str:public_id>/disable/", destinations.disable, "console_disable"),
+        at("destinations/<str:public_id>/rotate/", destinations.rotate, "console_rotate"),
+        at("destinations/<str:public_id>/<int:log_id>/", destinations.attempt, "console_attempt"),
+        at("destinations/<str:public_id>/<int:log_id>/resend/", destinations.resend, "console_resend"),
+        at("audit/", audit_page.audit_page, "console_audit"),
     ]

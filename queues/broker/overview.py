@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from queues.broker import census, clock, names, queues
 from queues.broker.census import QueueFigures
+from queues.broker.db import Connection
 from queues.broker.errors import QueueNotFound
 from queues.broker.sql import overview as sql
 from queues.broker.types import Micros
@@ -56,9 +57,18 @@ def take() -> Overview:
     """Raises Unavailable."""
     with queues.looking() as db:
         taken = census.look(db, MOST_QUEUES)
-        ids = sorted({queue.account_id for queue in taken.queues})
-        accounts = {row[0]: row[1] for row in db.rows(sql.ACCOUNTS, ids=ids)}
-        return Overview(clock.now(), taken.queues, taken.count, accounts)
+        emails = _accounts(db, {queue.account_id for queue in taken.queues})
+        return Overview(clock.now(), taken.queues, taken.count, emails)
+
+
+def accounts(ids: Collection[int]) -> dict[int, str]:
+    """E-mail addresses by id. Raises Unavailable."""
+    with queues.looking() as db:
+        return _accounts(db, ids)
+
+
+def _accounts(db: Connection, ids: Collection[int]) -> dict[int, str]:
+    return {row[0]: row[1] for row in db.rows(sql.ACCOUNTS, ids=sorted(ids))}
 
 
 def figures(queue_id: int) -> QueueFigures:

@@ -1,0 +1,135 @@
+"""Where messages are pushed to: is it well, what came back, and the buttons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts import roles
+from okmq_site.console.pages import action, draw, page
+from okmq_site.console.tags import duration
+from queues.admin.fields import whole
+from queues.admin.message import shown
+from queues.broker import clock, overview
+from queues.push import destinations as push
+from queues.push.overview import all_destinations, find_destination
+from queues.push.types import DestinationInfo, Status
+
+PAGE = 100
+ATTEMPTS = 50
+
+
+@dataclass(frozen=True)
+class Health:
+    """In one word and a sentence; ``level`` for its colour."""
+
+    word: str
+    level: str
+    text: str
+
+
+def health(destination: DestinationInfo) -> Health:
+    if not destination.enabled:
+        by_itself = f"The server disabled it: {destination.disabled_reason}." if destination.disabled_reason else ""
+        return Health("disabled", "bad" if by_itself else "warn", by_itself or "It gets nothing until it is enabled.")
+    if destination.parked_at is not None:
+        probe = "" if destination.probe_at is None else f" The next in {_until(destination.probe_at)}."
+        return Health("parked", "bad", f"{destination.failures_in_row} failures in a row: it is only probed.{probe}")
+    if destination.failures_in_row:
+        return Health("failing", "bad", f"{destination.failures_in_row} failures in a row: {destination.last_failure_error}")
+    if destination.last_success_at is None:
+        return Health("unused", "", "Nothing was sent to it yet.")
+    return Health("healthy", "good", "The last attempt succeeded.")
+
+
+def _until(at: int) -> str:
+    return duration(max((at - clock.now()) / clock.SECOND, 0))
+
+
+@page()
+def destination_list(request: HttpRequest) -> HttpResponse:
+    failing = request.GET.get("failing") == "1"
+    found = all_destinations(after=whole(request.GET.get("after")) or 0, limit=PAGE + 1, failing=failing)
+    return draw(
+        request,
+        "console/destinations.html",
+        "Destinations",
+        rows=[(one, health(one)) for one in found[:PAGE]],
+        failing=failing,
+        next=found[PAGE - 1].id if len(found) > PAGE else None,
+    )
+
+
+@page()
+def destination(request: HttpRequest, public_id: str) -> HttpResponse:
+    return _draw(request, public_id)
+
+
+def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -> HttpResponse:
+    account_id, found = find_destination(public_id)
+    status = request.GET.get("status", "")
+    wanted = Status(status) if status in set(Status) else None
+    answer = draw(
+        request,
+        "console/destination.html",
+        found.name,
+        destination=found,
+        queue=overview.find_queue(found.queue_id),
+        health=health(found),
+        attempts=push.deliveries(account_id, found.queue, public_id, status=wanted, limit=ATTEMPTS),
+        status=status,
+        statuses=[one.value for one in Status],
+        new_secret=new_secret,
+        overlap=found.old_secret_until is not None and found.old_secret_until > clock.now(),
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@page()
+def attempt(request: HttpRequest, public_id: str, log_id: int) -> HttpResponse:
+    account_id, found = find_destination(public_id)
+    entry = push.delivery(account_id, found.queue, public_id, log_id)
+    body = shown(entry.body, entry.encoding) if entry.body is not None and entry.encoding is not None else None
+    return draw(request, "console/attempt.html", f"Attempt {log_id}", destination=found, attempt=entry, body=body)
+
+
+@action(roles.OPERATE)
+def enable(request: HttpRequest, public_id: str) -> HttpResponse:
+    return _set_enabled(request, public_id, enabled=True)
+
+
+@action(roles.OPERATE)
+def disable(request: HttpRequest, public_id: str) -> HttpResponse:
+    return _set_enabled(request, public_id, enabled=False)
+
+
+def _set_enabled(request: HttpRequest, public_id: str, *, enabled: bool) -> HttpResponse:
+    account_id, found = find_destination(public_id)
+    push.set_enabled(account_id, found.queue, public_id, enabled)
+    told = "gets what is published from now on" if enabled else "gets nothing; what waited for it is forgotten"
+    messages.success(request, f"{found.name} {told}.")
+    return _to(public_id)
+
+
+@action(roles.ADMINISTER)
+def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The secret stands in this one answer, and nowhere else."""
+    account_id, found = find_destination(public_id)
+    changed = push.rotate_secret(account_id, found.queue, public_id)
+    return _draw(request, public_id, changed.new_secret)
+
+
+@action(roles.OPERATE)
+def resend(request: HttpRequest, public_id: str, log_id: int) -> HttpResponse:
+    account_id, found = find_destination(public_id)
+    push.resend(account_id, found.queue, public_id, log_id=log_id)
+    messages.success(request, "It is sent again now, with all attempts before it.")
+    return _to(public_id)
+
+
+def _to(public_id: str) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:console_destination", args=[public_id]))
