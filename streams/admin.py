@@ -64,7 +64,11 @@ class StreamAdmin(ModelPages[Stream]):
         return False
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         stream = self.get_object(request, object_id)
         if stream is None:

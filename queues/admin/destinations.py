@@ -14,6 +14,7 @@ from okmq_site.console.tags import duration
 from queues.admin.fields import whole
 from queues.admin.message import shown
 from queues.broker import clock, overview
+from queues.broker.types import Encoding
 from queues.push import destinations as push
 from queues.push.overview import all_destinations, find_destination
 from queues.push.types import DestinationInfo, Status
@@ -33,13 +34,15 @@ class Health:
 
 def health(destination: DestinationInfo) -> Health:
     if not destination.enabled:
-        by_itself = f"The server disabled it: {destination.disabled_reason}." if destination.disabled_reason else ""
-        return Health("disabled", "bad" if by_itself else "warn", by_itself or "It gets nothing until it is enabled.")
+        if destination.disabled_reason:
+            return Health("disabled", "bad", f"The server disabled it: {destination.disabled_reason}.")
+        return Health("disabled", "warn", "It gets nothing until it is enabled.")
+    failures = f"{destination.failures_in_row} failures in a row"
     if destination.parked_at is not None:
-        probe = "" if destination.probe_at is None else f" The next in {_until(destination.probe_at)}."
-        return Health("parked", "bad", f"{destination.failures_in_row} failures in a row: it is only probed.{probe}")
+        probe = "" if destination.probe_at is None else f", next in {_until(destination.probe_at)}"
+        return Health("parked", "bad", f"{failures}: it is only probed{probe}.")
     if destination.failures_in_row:
-        return Health("failing", "bad", f"{destination.failures_in_row} failures in a row: {destination.last_failure_error}")
+        return Health("failing", "bad", f"{failures}: {destination.last_failure_error}")
     if destination.last_success_at is None:
         return Health("unused", "", "Nothing was sent to it yet.")
     return Health("healthy", "good", "The last attempt succeeded.")
@@ -80,7 +83,7 @@ def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -
         queue=overview.find_queue(found.queue_id),
         health=health(found),
         attempts=push.deliveries(account_id, found.queue, public_id, status=wanted, limit=ATTEMPTS),
-        status=status,
+        chosen=status,
         statuses=[one.value for one in Status],
         new_secret=new_secret,
         overlap=found.old_secret_until is not None and found.old_secret_until > clock.now(),
@@ -93,8 +96,15 @@ def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -
 def attempt(request: HttpRequest, public_id: str, log_id: int) -> HttpResponse:
     account_id, found = find_destination(public_id)
     entry = push.delivery(account_id, found.queue, public_id, log_id)
-    body = shown(entry.body, entry.encoding) if entry.body is not None and entry.encoding is not None else None
-    return draw(request, "console/attempt.html", f"Attempt {log_id}", destination=found, attempt=entry, body=body)
+    stored = entry.body is not None and entry.encoding is not None
+    return draw(
+        request,
+        "console/attempt.html",
+        f"Attempt {log_id}",
+        destination=found,
+        attempt=entry,
+        body=shown(entry.body or "", entry.encoding or Encoding.JSON) if stored else None,
+    )
 
 
 @action(roles.OPERATE)
@@ -110,7 +120,7 @@ def disable(request: HttpRequest, public_id: str) -> HttpResponse:
 def _set_enabled(request: HttpRequest, public_id: str, *, enabled: bool) -> HttpResponse:
     account_id, found = find_destination(public_id)
     push.set_enabled(account_id, found.queue, public_id, enabled)
-    told = "gets what is published from now on" if enabled else "gets nothing; what waited for it is forgotten"
+    told = "gets what is published from now on" if enabled else "gets nothing, and what waited is forgotten"
     messages.success(request, f"{found.name} {told}.")
     return _to(public_id)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from queues.broker.queues import reading
 from queues.models import Destination
 from queues.push import rows
@@ -12,8 +14,8 @@ from queues.push.types import DestinationInfo
 def all_destinations(
     *, queue_id: int | None = None, after: int = 0, limit: int = 100, failing: bool = False
 ) -> list[DestinationInfo]:
-    """Up to ``limit`` destinations of all accounts, the oldest first, with an id above ``after``: all, those of
-    one queue, or those that fail now. Raises Unavailable."""
+    """Up to ``limit`` destinations of all accounts, the oldest first, with an id above ``after``: all, those
+    of one queue, or those that fail now. Raises Unavailable."""
     found = Destination.objects.filter(queue__deleted_at=None, pk__gt=after).select_related("queue")
     if queue_id is not None:
         found = found.filter(queue_id=queue_id)
@@ -26,14 +28,16 @@ def all_destinations(
 def find_destination(public_id: str) -> tuple[int, DestinationInfo]:
     """The account and the destination. Raises DestinationNotFound, Unavailable."""
     with reading():
-        row = Destination.objects.filter(queue__deleted_at=None, public_id=public_id).select_related("queue").first()
+        found = Destination.objects.filter(queue__deleted_at=None, public_id=public_id)
+        row = found.select_related("queue").first()
         if row is None:
             raise DestinationNotFound(public_id)
         return row.account_id, rows.info(row, row.queue.name)
 
 
 def count_failing() -> int:
-    """Enabled destinations whose last attempt failed, and those the server disabled for it. Raises Unavailable."""
+    """Enabled destinations whose last attempt failed, and those the server disabled for it.
+    Raises Unavailable."""
+    failing = Q(enabled=True, failures_in_row__gt=0) | (Q(enabled=False) & ~Q(disabled_reason=""))
     with reading():
-        found = Destination.objects.filter(queue__deleted_at=None)
-        return found.filter(enabled=True, failures_in_row__gt=0).count() + found.exclude(disabled_reason="").count()
+        return Destination.objects.filter(failing, queue__deleted_at=None).count()

@@ -10,19 +10,26 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Account, ApiKey
 from queues import broker
 from queues.broker.types import Nack
+from queues.models import DeliveryLog
 from tests.broker.handle import Handle
 
 from .conftest import Hire
+from .destinations import new_attempt
 from .people import Person
 
 LOOKED_AT = {
     "console_figures", "console_queues", "console_queue", "console_queue_figures", "console_messages",
-    "console_message", "console_message_body",
+    "console_message", "console_message_body", "console_destinations", "console_destination",
+    "console_attempt", "console_audit",
 }  # fmt: skip
 ACTIONS = {
     "console_pause": "operator",
     "console_resume": "operator",
     "console_publish": "operator",
+    "console_enable": "operator",
+    "console_disable": "operator",
+    "console_resend": "operator",
+    "console_rotate": "admin",
 }
 """By name of the route: the least role that may press it."""
 
@@ -55,8 +62,15 @@ def console_routes() -> dict[str, str]:
 
 
 def path_of(route: str, q: Handle) -> str:
+    """The route's path, about the queue, its first message, and a destination with an attempt."""
     path = console_routes()[route].removeprefix("admin/")
-    return path.replace("<int:queue_id>", str(q.id)).replace("<int:offset>", "0")
+    path = path.replace("<int:queue_id>", str(q.id)).replace("<int:offset>", "0")
+    if "<str:public_id>" in path:
+        entry = DeliveryLog.objects.filter(queue_id=q.id).first() or new_attempt(q)
+        path = path.replace("<str:public_id>", entry.destination.public_id).replace(
+            "<int:log_id>", str(entry.pk)
+        )
+    return path
 
 
 def test_every_page_and_button_is_known_here() -> None:
