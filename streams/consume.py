@@ -86,7 +86,7 @@ def _follow(
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return []
-        with HUB.park(channel, "", stamp, django_settings.OKMQ_MAX_PARKED) as place:
+        with HUB.park({channel: ()}, stamp, django_settings.OKMQ_MAX_PARKED) as place:
             if place is None:
                 return []
             was_parked = True

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from queues.broker import events, observe, sql
-from queues.broker.events import Event, Kind
+from queues.broker import observe, sql
 from queues.broker.records import LEASED, Batch, Record, load
 from queues.broker.types import Micros
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
-    from queues.broker.db import Row
     from queues.broker.lanes import Transaction
 
 PROMOTE_AT_ONCE = 5_000
@@ -30,28 +28,11 @@ def promote(tx: Transaction, queue_id: int) -> int:
         sql.DUE_ONE_BY_ONE, queue=queue_id, lane=PULL_LANE, now=tx.now, limit=PROMOTE_AT_ONCE
     )
     if one_by_one:
-        for record in _fall_due(tx, queue_id, [row[0] for row in one_by_one]):
-            tx.wakes.ready(record.queue_id)
+        _fall_due(tx, queue_id, [row[0] for row in one_by_one])
     promoted = tx.db.rows(sql.PROMOTE, queue=queue_id, lane=PULL_LANE, now=tx.now, limit=PROMOTE_AT_ONCE)
-    for tag, *_ in promoted:
+    for (tag,) in promoted:
         tx.wakes.ready(queue_id, tag)
-    _note_expired_leases(tx, queue_id, sorted(row[2:] for row in promoted if row[1]))
     return len(promoted) + len(one_by_one)
-
-
-def _note_expired_leases(tx: Transaction, queue_id: int, rows: list[Row]) -> None:
-    """(offset, end of the lease, attempt, when it was handed out, to whom)"""
-    if not rows:
-        return
-    tx.note(observe.Event.LEASE_EXPIRED, len(rows))
-    tx.db.run(
-        sql.SET_LAST_ERROR, queue=queue_id, offsets=[row[0] for row in rows], error=events.LEASE_EXPIRED
-    )
-    expired = [
-        Event(offset, Kind.LEASE_EXPIRED, at, attempt, claimed_at, consumer)
-        for offset, at, attempt, claimed_at, consumer in rows
-    ]
-    events.write(tx, queue_id, expired)
 
 
 def _fall_due(tx: Transaction, queue_id: int, offsets: list[int]) -> list[Record]:

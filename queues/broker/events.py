@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 Kind = MessageEvent.Kind
 
-LEASE_EXPIRED = "lease expired"
-"""The last error of a message whose receiver said nothing in time."""
-
 KEPT, SPARE = 50, 10
 MAX_REASON = 1_000
 """Characters."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from queues.broker import events, names, observe, quotas, settings_versions, sql
+from queues.broker import events, listeners, names, observe, quotas, settings_versions, sql
 from queues.broker.audit import Act
 from queues.broker.db import ERRORS, Connection, unavailable
 from queues.broker.errors import QueueExists, QueueNotFound
@@ -234,6 +234,8 @@ def _purge(tx: Transaction, queue_id: int, limit: int) -> int:
         # Counted as they go: others may be removing some of them at this moment.
         removed = tx.db.rows(sql.DELETE_MESSAGE_RANGE, queue=queue_id, last=last)
         tx.tally.add(queue_id, messages=-len(removed), bytes=-sum(size for (size,) in removed))
+        for purged in listeners.PURGED:
+            purged(tx, queue_id, last)
     return len(offsets)
 
 

@@ -6,21 +6,29 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings as django_settings
 
-from queues.broker import clock, concurrency, due, names, observe, partition_keys, settings_versions, sql
+from queues.broker import (
+    clock,
+    concurrency,
+    due,
+    names,
+    observe,
+    settings_versions,
+    sql,
+)
+from queues.broker.claim import Claim
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
-from queues.broker.types import Encoding, Micros, QueueSettings, Received
+from queues.broker.types import Micros, Received
 from queues.broker.wakes import HUB, of_account, of_room
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
-    from queues.broker.db import Row
     from queues.broker.lanes import Transaction
 
 
@@ -49,18 +57,26 @@ def receive(
     """
 
     def look() -> Look:
-        operation = Receive(account_id, queue, limit, tag, auto_ack, lease_seconds, consumer)
+        operation = Receive(
+            account_id,
+            (queue,),
+            limit,
+            (tag,) if tag else (),
+            auto_ack=auto_ack,
+            lease_seconds=lease_seconds,
+            consumer=consumer,
+        )
         try:
             found: Look = LANES.of("receive").submit(operation)
         except QueueNotFound:
             if not await_queue:
                 raise
-            return Look(of_account(account_id), [], None, "")
+            return Look({of_account(account_id): ()}, [], {})
         return found
 
     try:
         with concurrency.open_call(account_id):
-            return _look_until(time.monotonic() + wait_seconds, look, limit, gone)
+            return look_until(time.monotonic() + wait_seconds, look, limit, gone)
     except QuotaExceeded:
         if not await_queue:
             with reading() as db:
@@ -68,37 +84,37 @@ def receive(
         raise
 
 
-def _look_until(
+def look_until(
     deadline: float, take: Callable[[], Look], limit: int, gone: Callable[[], bool] | None
 ) -> list[Received]:
-    woken_on = None
+    """Look now, and again whenever there may be something new, until there is, or ``deadline`` (monotonic
+    seconds) has come, or ``gone`` says so."""
+    woken_on: set[int] = set()
     while True:
         stamp = HUB.stamp()
         look = take()
-        if woken_on is not None and woken_on != look.channel:
+        for channel in woken_on - look.waits.keys():
             # Now his hands are full: the signal was for somebody else.
-            HUB.signal(woken_on)
-        if look.next_due is not None:
-            HUB.due(look.channel, look.next_due)
+            HUB.signal(channel)
+        look.tell_due()
         if look.messages:
             _hand_over(look, limit)
             return look.messages
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return []
-        with HUB.park(look.channel, look.tag, stamp, django_settings.OKMQ_MAX_PARKED) as place:
+        with HUB.park(look.waits, stamp, django_settings.OKMQ_MAX_PARKED) as place:
             if place is None:
                 return []
-            if look.next_due is not None:
-                HUB.due(look.channel, look.next_due)
+            look.tell_due()
             place.wait(remaining)
             leaving = HUB.closing or (gone is not None and gone())
         if leaving:
             if place.woken:
                 # For a message, it may be, if only in the last moment: let the next one look.
-                HUB.signal(look.channel)
+                look.call_next()
             return []
-        woken_on = look.channel if place.woken else None
+        woken_on = set(look.waits) if place.woken else set()
 
 
 def _hand_over(look: Look, limit: int) -> None:
@@ -106,213 +122,160 @@ def _hand_over(look: Look, limit: int) -> None:
         observe.watcher.handed_out(look.messages, clock.now())
     if len(look.messages) == limit:
         # There may be more, and others waiting for them.
-        HUB.signal(look.channel)
+        look.call_next()
 
 
 @dataclass(slots=True)
 class Look:
-    """What one look into a queue brought. ``channel`` and ``tag``: what to wait for, for more. ``next_due``:
-    when more becomes ready by the clock alone."""
+    """What one look into queues brought. ``waits``: the channels to wait on for more, and of each the tags
+    that matter, none for any. ``next_due``: of a channel when more becomes ready by the clock alone."""
 
-    channel: int
+    waits: dict[int, tuple[str, ...]]
     messages: list[Received]
-    next_due: Micros | None
-    tag: str
+    next_due: dict[int, Micros]
+
+    def tell_due(self) -> None:
+        for channel, at in self.next_due.items():
+            HUB.due(channel, at)
+
+    def call_next(self) -> None:
+        for channel in self.waits:
+            HUB.signal(channel)
+
+    def wait_for_room(self, queue_id: int, consumer: str) -> None:
+        """Its consumer's hands are full: what comes into the queue is for others."""
+        room = of_room(queue_id)
+        self.waits.pop(queue_id, None)
+        self.waits[room] = (consumer,)
+        at = self.next_due.pop(queue_id, None)
+        if at is not None:
+            self.next_due[room] = at
 
 
 class Receive(Operation):
-    __slots__ = ("account_id", "allowed", "auto_ack", "consumer", "lease", "limit", "queue", "tag")
+    """One look: the queues are emptied in the order given; those that do not exist are passed over if another
+    one does. No ``tags``: any."""
+
+    __slots__ = ("account_id", "allowed", "auto_ack", "consumer", "lease", "limit", "queues", "tags")
 
     def __init__(
         self,
         account_id: int,
-        queue: str,
+        queues: tuple[str, ...],
         limit: int,
-        tag: str,
-        auto_ack: bool,
-        lease_seconds: float | None,
-        consumer: str,
+        tags: tuple[str, ...],
+        *,
+        auto_ack: bool = False,
+        lease_seconds: float | None = None,
+        consumer: str = "",
     ) -> None:
         super().__init__(weight=limit)
         self.account_id = account_id
-        self.queue = queue
+        self.queues = queues
         self.limit = self.allowed = limit
-        self.tag = tag
+        self.tags = tags
         self.auto_ack = auto_ack
         self.lease = None if lease_seconds is None else micros(lease_seconds)
         self.consumer = consumer
 
     @classmethod
     def run(cls, tx: Transaction, operations: list[Receive]) -> None:
-        wanted = [o for o in operations if names.storable(o.queue)]
-        rows = tx.db.rows(
-            sql.QUEUES_FOR_RECEIVE,
-            accounts=sorted({o.account_id for o in wanted}),
-            names=sorted({o.queue for o in wanted}),
-        )
-        queues = {(row[1], row[2]): row for row in rows}
-        together: dict[tuple[int, str], list[Receive]] = defaultdict(list)
-        keyed: dict[int, bool] = {}
-        versions: dict[int, int] = {}
-        for operation in operations:
-            row = queues.get((operation.account_id, operation.queue))
-            if row is None:
-                operation.error = QueueNotFound(operation.queue)
-                continue
-            queue_id, _, _, paused, next_due, keyed[row[0]], versions[row[0]] = row
-            handing_out = not paused and names.storable(operation.tag)
-            # Where nothing can come, nothing falls due: what is due already would have it look for ever.
-            operation.result = Look(queue_id, [], next_due if handing_out else None, operation.tag)
-            if handing_out:
-                together[queue_id, operation.tag].append(operation)
+        found = _find(tx, operations)
+        keyed = sorted({queue.id for queues in found for queue in queues if queue.keyed})
+        if keyed:
+            # In the order of all others who take them: before any delivery.
+            tx.db.rows(sql.LOCK_QUEUES, ids=keyed)
         promoted: dict[int, Micros | None] = {}
-        for (queue_id, tag), group in sorted(together.items(), key=lambda item: item[0]):
-            if keyed[queue_id]:
-                # In the order of all others who take it: before any delivery.
-                tx.db.rows(sql.LOCK_QUEUES, ids=[queue_id])
-            at = group[0].result.next_due
-            if at is not None and at <= tx.now:
-                if queue_id not in promoted:
-                    due.promote(tx, queue_id)
-                    promoted[queue_id] = due.next_due(tx, queue_id)
-                for operation in group:
-                    operation.result.next_due = promoted[queue_id]
-            _share_room(tx, queue_id, versions[queue_id], group)
-            _Claim(tx, queue_id, tag, [operation for operation in group if operation.allowed]).run()
+        for turn in range(max((len(queues) for queues in found), default=0)):
+            together: dict[tuple[_Queue, tuple[str, ...]], list[Receive]] = defaultdict(list)
+            for operation, queues in zip(operations, found, strict=True):
+                if turn < len(queues) and len(operation.result.messages) < operation.limit:
+                    together[queues[turn], operation.tags].append(operation)
+            for (queue, tags), group in sorted(together.items(), key=lambda item: item[0]):
+                _promote(tx, queue.id, group, promoted)
+                _share_room(tx, queue, group)
+                claiming = [receiver for receiver in group if receiver.has_room]
+                Claim(tx, queue.id, tags, claiming).run()
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.result.messages) < self.allowed
 
 
-def _share_room(tx: Transaction, queue_id: int, version: int, receivers: list[Receive]) -> None:
+class _Queue(NamedTuple):
+    """One of those a receiver names."""
+
+    id: int
+    account_id: int
+    name: str
+    paused: bool
+    next_due: Micros | None
+    keyed: bool
+    version: int
+
+
+def _find(tx: Transaction, operations: list[Receive]) -> list[list[_Queue]]:
+    """For each operation the queues that may hand out something to it; its result is an empty look so far."""
+    rows = tx.db.rows(
+        sql.QUEUES_FOR_RECEIVE,
+        accounts=sorted({o.account_id for o in operations}),
+        names=sorted({name for o in operations for name in o.queues if names.storable(name)}),
+    )
+    queues = {(row[1], row[2]): _Queue(*row) for row in rows}
+    found: list[list[_Queue]] = []
+    for operation in operations:
+        named = [queues.get((operation.account_id, name)) for name in dict.fromkeys(operation.queues)]
+        there = [queue for queue in named if queue is not None]
+        if not there:
+            operation.error = QueueNotFound(operation.queues[0])
+        takes_any = all(names.storable(tag) for tag in operation.tags)
+        active = [queue for queue in there if takes_any and not queue.paused]
+        # Where nothing can come, nothing falls due: what is due already would have it look for ever.
+        due_at = {queue.id: queue.next_due for queue in active if queue.next_due is not None}
+        operation.result = Look({queue.id: operation.tags for queue in there}, [], due_at)
+        found.append(active)
+    return found
+
+
+def _promote(
+    tx: Transaction, queue_id: int, group: list[Receive], promoted: dict[int, Micros | None]
+) -> None:
+    """Make ready what is due, once in the transaction, and have the receivers know what falls due next."""
+    at = group[0].result.next_due.get(queue_id)
+    if at is None or at > tx.now:
+        return
+    if queue_id not in promoted:
+        due.promote(tx, queue_id)
+        promoted[queue_id] = due.next_due(tx, queue_id)
+    for operation in group:
+        following = promoted[queue_id]
+        if following is None:
+            operation.result.next_due.pop(queue_id, None)
+        else:
+            operation.result.next_due[queue_id] = following
+
+
+def _share_room(tx: Transaction, queue: _Queue, receivers: list[Receive]) -> None:
     """Set how many messages each receiver may be given. Those who may have none wait for room."""
     for receiver in receivers:
         receiver.allowed = receiver.limit
     holders = [receiver for receiver in receivers if receiver.consumer and not receiver.auto_ack]
     if not holders:
         return
-    most = settings_versions.load(tx.db, [version])[version].max_in_flight
+    most = settings_versions.load(tx.db, [queue.version])[queue.version].max_in_flight
     if most is None:
         return
     if tx.db.postgresql:
         # Of two processes that count at the same time each would miss what the other hands out.
-        tx.db.run(sql.LOCK_RECEIVERS, channel=of_room(queue_id))
+        tx.db.run(sql.LOCK_RECEIVERS, channel=of_room(queue.id))
     consumers = sorted({receiver.consumer for receiver in holders})
     held: dict[str, int] = dict(
-        tx.db.rows(sql.HELD, queue=queue_id, lane=PULL_LANE, consumers=consumers, now=tx.now)
+        tx.db.rows(sql.HELD, queue=queue.id, lane=PULL_LANE, consumers=consumers, now=tx.now)
     )
     for receiver in holders:
-        name = receiver.consumer
-        receiver.allowed = max(min(receiver.limit, most - held.get(name, 0)), 0)
-        held[name] = held.get(name, 0) + receiver.allowed
-        if not receiver.allowed:
-            receiver.result.channel, receiver.result.tag = of_room(queue_id), name
-
-
-class _Claim:
-    """Sharing out one queue's ready messages among receivers that ask in the same moment."""
-
-    def __init__(self, tx: Transaction, queue_id: int, tag: str, receivers: list[Receive]) -> None:
-        self.tx = tx
-        self.queue_id = queue_id
-        self.tag = tag
-        self.receivers = receivers
-        # {(end of the lease, consumer, whether expiry spares them): offsets}: leases that are alike are
-        # written by one statement.
-        self.leases: dict[tuple[Micros, str, bool], list[int]] = defaultdict(list)
-        self.acked: list[Row] = []
-        self.removed: list[int] = []
-        self.removed_bytes = 0
-        self.keys: set[str] = set()
-        self.settings: dict[int, QueueSettings] = {}
-
-    def run(self) -> None:
-        open_receivers = list(self.receivers)
-        while open_receivers:
-            wanted = sum(r.allowed - len(r.result.messages) for r in open_receivers)
-            rows = self._ready(wanted)
-            expired = [row[4] for row in rows if row[13] is not None and row[13] <= self.tx.now]
-            for row in rows:
-                if row[13] is None or row[13] > self.tx.now:
-                    receiver = open_receivers[0]
-                    receiver.result.messages.append(self._hand_out(receiver, row))
-                    if len(receiver.result.messages) == receiver.allowed:
-                        open_receivers.pop(0)
-            self._write()
-            if not expired:
-                return  # nobody is left wanting, or nothing is left
-            due.expire(self.tx, self.queue_id, expired)
-
-    def _ready(self, limit: int) -> list[Row]:
-        """The next ready messages in delivery order, locked."""
-        if self.tag:
-            rows = self.tx.db.rows(
-                sql.CLAIM_TAGGED, queue=self.queue_id, lane=PULL_LANE, limit=limit, tag=self.tag
-            )
-        else:
-            rows = self.tx.db.rows(sql.CLAIM, queue=self.queue_id, lane=PULL_LANE, limit=limit)
-        self.settings = settings_versions.load(self.tx.db, {row[6] for row in rows})
-        # A join promises no order.
-        return sorted(rows, key=lambda row: (-row[10], row[4]))
-
-    def _hand_out(self, receiver: Receive, row: Row) -> Received:
-        (
-            deliver_at, attempts, _, old_receipt, offset, public_id, version, size, tag, key, _, created_at,
-            expires_at, _, body, encoding, metadata, headers, idempotency_key, retries,
-        ) = row  # fmt: skip
-        now = self.tx.now
-        settings = self.settings[version]
-        attempts += 1
-        lease_until = receipt = None
-        # Rises even if a clock was set back. (sql.LEASE says the same.)
-        new_receipt = max(now, old_receipt + 1)
-        if receiver.auto_ack or settings.auto_ack:
-            if settings.auto_delete:
-                self.removed.append(offset)
-                self.removed_bytes += size
-            else:
-                over = settings.acked_over_at(now, expires_at)
-                self.acked.append(
-                    (now, deliver_at, over, attempts, new_receipt, now, now, self.queue_id, offset)
-                )
-            if key:
-                self.keys.add(key)
-        else:
-            lease = micros(settings.lease_seconds) if receiver.lease is None else receiver.lease
-            lease_until, receipt = now + lease, new_receipt
-            self.leases[lease_until, receiver.consumer, settings.preserve_leased].append(offset)
-        return Received(
-            public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
-            attempts, lease_until, receipt, self.queue_id, size, now, expires_at, settings.max_attempts,
-            idempotency_key, retries,
-        )  # fmt: skip
-
-    def _write(self) -> None:
-        db, key = self.tx.db, {"queue": self.queue_id, "lane": PULL_LANE}
-        for (until, consumer, spared), offsets in self.leases.items():
-            db.run(
-                sql.LEASE,
-                offsets=offsets,
-                until=until,
-                consumer=consumer,
-                now=self.tx.now,
-                spared_until=until if spared else 0,
-                **key,
-            )
-        done = [row[-1] for row in self.acked] + self.removed
-        if done:
-            db.run(sql.DELETE_DELIVERIES, offsets=done, **key)
-        db.bulk(sql.ACK_MESSAGES, self.acked)
-        if self.removed:
-            db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=self.removed)
-        if self.keys:
-            partition_keys.put_in_order(self.tx, self.queue_id, self.keys)
-        if self.leases:
-            self.tx.wakes.due(self.queue_id, min(until for until, _, _ in self.leases))
-        self.tx.tally.add(
-            self.queue_id,
-            received_total=sum(map(len, self.leases.values())) + len(done),
-            acked_total=len(done),
-            acked=len(self.acked),
-            messages=-len(self.removed),
-            bytes=-self.removed_bytes,
-        )
-        self.leases.clear()
-        self.acked, self.removed, self.removed_bytes, self.keys = [], [], 0, set()
+        name, have = receiver.consumer, len(receiver.result.messages)
+        granted = max(min(receiver.limit - have, most - held.get(name, 0)), 0)
+        receiver.allowed = have + granted
+        held[name] = held.get(name, 0) + granted
+        if not granted:
+            receiver.result.wait_for_room(queue.id, name)

@@ -15,10 +15,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from queues.broker import dead_letters, events, partition_keys, retry, settings_versions, sql
+from queues.broker import dead_letters, events, listeners, partition_keys, retry, settings_versions, sql
 from queues.broker.clock import micros
-from queues.broker.events import LEASE_EXPIRED, Event, Kind
-from queues.broker.types import DeadReason, ExpiryAction, Micros, Nack, Outcome, QueueSettings, State
+from queues.broker.events import Event, Kind
+from queues.broker.listeners import Change, Happening
+from queues.broker.types import (
+    DeadReason,
+    ExpiryAction,
+    Extend,
+    Lost,
+    Micros,
+    Nack,
+    Outcome,
+    QueueSettings,
+    State,
+)
 from queues.broker.wakes import of_room
 from queues.models import PULL_LANE, DeliveryState
 
@@ -33,7 +44,7 @@ class Record:
     """One message's changeable side. ``state`` is None when it has no delivery: acked or dead."""
 
     __slots__ = (
-        "acked_at", "attempts", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
+        "acked_at", "attempts", "changes", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
         "deliver_at", "due_at", "events", "expires_at", "gone", "had_delivery", "last_error", "late_ack_came",
         "late_ack_until", "letter", "max_attempts", "message_changed", "moved", "offset", "partition_key",
         "priority", "public_id",
@@ -61,6 +72,7 @@ class Record:
         self.had_delivery = self.touched = self.message_changed = self.gone = self.moved = False
         self.late_ack_came = False
         self.events: list[Event] = []
+        self.changes: list[Happening] = []  # for its listener, if it has one
         self.letter = ""  # reason for moving to the dead-letter queue, if it is to move
 
     def add_delivery(self, row: Row) -> None:
@@ -109,7 +121,7 @@ class Record:
         claim = (self.claimed_at, self.consumer) if ended else (None, "")
         self.events.append(Event(self.offset, kind, at, self.attempts, *claim, reason))
 
-    def ack(self, now: Micros, delete: bool | None) -> Outcome:
+    def ack(self, now: Micros, delete: bool | None, note: object = None) -> Outcome:
         """okmq.md §5.6: counts in any state; a second ack changes nothing, unless it asks to delete."""
         if self.acked_at is not None:
             if delete:
@@ -119,6 +131,7 @@ class Record:
         self._leave_lane(now)
         self.sweep_at = self.settings.acked_over_at(now, self.expires_at)
         self.gone = self.settings.auto_delete if delete is None else delete
+        self._happened(Change.ACKED, now, note)
         return Outcome.DONE
 
     def ack_once(self, now: Micros, delete: bool | None) -> Outcome:
@@ -144,33 +157,75 @@ class Record:
         if request.dead:
             self.die(now, request.reason or DeadReason.REJECTED)
             return Outcome.DEAD
-        wait = micros(retry.delay_seconds(self.settings.retry, self.attempts))
-        self.deliver_at = now + wait if request.deliver_at is None else request.deliver_at
-        self.due_at, self.updated_at, self.consumer = self.deliver_at, now, ""
-        self.state = SCHEDULED if self.due_at > now else READY
-        self.touched = True
+        self._try_again(now, self._after_delay(now) if request.deliver_at is None else request.deliver_at)
         if self.settings.preserve_leased and not self.settings.preserve_pending:
             # A sweep may have put it off to the end of the lease that ends here.
             self.message_changed = self.message_changed or self.sweep_at != self.expires_at
             self.sweep_at = self.expires_at
         return Outcome.DONE
 
-    def extend(self, now: Micros, seconds: float) -> Outcome:
+    def extend(self, now: Micros, request: Extend) -> Outcome:
         if not self.leased(now):
             return Outcome.NOT_HELD
-        self.due_at, self.updated_at, self.touched = now + micros(seconds), now, True
+        until = now + micros(request.seconds)
+        if not request.shorten:
+            until = max(until, self.due_at)
+        deadline = self.deadline
+        self.due_at = until if deadline is None else min(until, deadline)
+        self.updated_at, self.touched = now, True
         return Outcome.DONE
 
     def fall_due(self, now: Micros) -> None:
         """The clock moved it: its delivery time came, or its lease ran out."""
         if self.state == LEASED:
-            self._note(Kind.LEASE_EXPIRED, self.due_at, ended=True)
-            self.last_error, self.message_changed = LEASE_EXPIRED, True
-        if self.state == LEASED and self.attempts >= self.max_attempts:
-            # Dead since its last lease ended, whenever that is noticed.
-            self.die(self.due_at, DeadReason.EXHAUSTED)
-        elif self.state in (SCHEDULED, LEASED):
+            self._lose_lease(now)
+        elif self.state == SCHEDULED:
             self.state, self.touched = READY, True
+
+    def _lose_lease(self, now: Micros) -> None:
+        """It happened when the lease ended, whenever that is noticed."""
+        ended, deadline = self.due_at, self.deadline
+        timed_out = deadline is not None and ended >= deadline
+        self.last_error, self.message_changed = Lost.TIMED_OUT if timed_out else Lost.LEASE_EXPIRED, True
+        self._note(Kind.LEASE_EXPIRED, ended, Lost.TIMED_OUT if timed_out else "", ended=True)
+        if self.attempts >= self.max_attempts:
+            self.die(ended, DeadReason.EXHAUSTED)
+        elif self.settings.delay_lost:
+            self._try_again(now, self._after_delay(ended))
+        else:
+            self.state, self.touched = READY, True
+            self._happened(Change.FAILED, now)
+
+    def catch_up(self, now: Micros) -> None:
+        """Make the change the clock brought that nobody has noticed yet."""
+        if self.state in (SCHEDULED, LEASED) and self.due_at <= now:
+            self.fall_due(now)
+
+    def kill(self, now: Micros, reason: str) -> Outcome:
+        self.catch_up(now)
+        if self.state is None:
+            return Outcome.NOT_HELD
+        self.last_error = reason or self.last_error
+        self.die(now, reason or DeadReason.REJECTED, Change.KILLED)
+        return Outcome.DONE
+
+    def hasten(self, now: Micros) -> Outcome:
+        self.catch_up(now)
+        if self.dead_at is not None:
+            self.revive(now)
+        elif self.state == SCHEDULED and self.due_at > now:
+            self.deliver_at, self.due_at, self.updated_at, self.touched = now, now, now, True
+            self.state = BLOCKED if self.partition_key else READY
+        else:
+            return Outcome.NOT_HELD
+        return Outcome.DONE
+
+    def remove_unheld(self, now: Micros) -> Outcome:
+        self.catch_up(now)
+        if self.leased(now):
+            return Outcome.NOT_HELD
+        self.remove()
+        return Outcome.DONE
 
     def expire(self, now: Micros) -> None:
         """Its time to live is over."""
@@ -189,10 +244,11 @@ class Record:
         """To the end of its lease, so that the next sweep does not meet it again."""
         self.sweep_at, self.message_changed, self.touched = self.due_at, True, True
 
-    def die(self, now: Micros, reason: str) -> None:
+    def die(self, now: Micros, reason: str, change: Change = Change.DEAD) -> None:
         """No more deliveries: dead in place, or on to the dead-letter queue, or gone."""
         self._note(Kind.DEAD, now, reason)
         self._leave_lane(now)
+        self._happened(change, now)
         if self.settings.dead_letter_queue is not None:
             self.letter, self.gone = reason, True
             return
@@ -207,7 +263,7 @@ class Record:
         over = self.expires_at is not None and self.expires_at <= now
         to_letter = settings.on_expiry is ExpiryAction.DEAD_LETTER or settings.dead_letter_queue is not None
         spared = settings.preserve_failed or (over and to_letter)
-        self.sweep_at = None if spared else self.expires_at
+        self.sweep_at = None if spared else settings.dead_over_at(now, self.expires_at)
 
     def revive(self, now: Micros) -> None:
         """Replay: pending again with all attempts before it, at its old place in the order. One that is
@@ -225,13 +281,37 @@ class Record:
         self.max_attempts = self.settings.max_attempts
         self.state = BLOCKED if self.partition_key else READY
         self.message_changed = self.touched = True
+        self._happened(Change.REVIVED, now)
 
     def remove(self) -> None:
         self.gone = True
         self.state = None
 
+    @property
+    def deadline(self) -> Micros | None:
+        """When the delivery that is out must be over, however often its lease is extended."""
+        limit = self.settings.attempt_seconds
+        return None if limit is None or self.claimed_at is None else self.claimed_at + micros(limit)
+
     def _leave_lane(self, now: Micros) -> None:
         self.state, self.updated_at, self.message_changed = None, now, True
+
+    def _after_delay(self, failed_at: Micros) -> Micros:
+        return failed_at + micros(retry.delay_seconds(self.settings.retry, self.attempts))
+
+    def _try_again(self, now: Micros, at: Micros) -> None:
+        self.deliver_at = self.due_at = at
+        self.updated_at, self.consumer = now, ""
+        self.state = SCHEDULED if at > now else READY
+        self.touched = True
+        self._happened(Change.FAILED, now)
+
+    def _happened(self, change: Change, at: Micros, note: object = None) -> None:
+        if self.settings.listener:
+            error = self.last_error if change in (Change.FAILED, Change.DEAD, Change.KILLED) else ""
+            self.changes.append(
+                Happening(self.queue_id, self.offset, self.public_id, change, at, error, note)
+            )
 
 
 class Batch:
@@ -272,6 +352,7 @@ class Batch:
         self._wake(entering + moving)
         self._make_room()
         self._release_keys(leaving + entering + moving)
+        self._tell()
 
     def _count(self) -> None:
         gone = size = acked = dead = acked_total = dead_total = 0
@@ -306,6 +387,14 @@ class Batch:
         for record, consumer in zip(self._held, self._holders, strict=True):
             if record.state != LEASED and record.settings.max_in_flight is not None:
                 self.tx.wakes.ready(of_room(self.queue_id), consumer)
+
+    def _tell(self) -> None:
+        listened = [record for record in self.records if record.settings.listener]
+        for record in listened:
+            if record.gone:
+                record._happened(Change.REMOVED, self.tx.now)
+        if listened:
+            listeners.tell(self.tx, ((r.settings.listener, change) for r in listened for change in r.changes))
 
     def _release_keys(self, records: list[Record]) -> None:
         keys = {record.partition_key for record in records if record.partition_key}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from queues.broker import names, sql
 from queues.broker.errors import QueueNotFound
 from queues.broker.lanes import LANES, Operation
 from queues.broker.records import Batch, Record, load
-from queues.broker.types import Ack, Extend, Micros, Outcome, Settlement
+from queues.broker.types import Ack, Extend, Hasten, Kill, Micros, Nack, Outcome, Remove, Settlement
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
@@ -53,10 +53,18 @@ class Settle(Operation):
             else:
                 by_queue[queue_id].append(operation)
         for queue_id in sorted(by_queue):
-            _settle_queue(tx, queue_id, by_queue[queue_id])
+            settle_queue(tx, queue_id, by_queue[queue_id])
 
 
-def _settle_queue(tx: Transaction, queue_id: int, operations: list[Settle]) -> None:
+class Settling(Protocol):
+    """A call that settles. ``result``: an outcome for each of its settlements."""
+
+    settlements: Sequence[Settlement]
+    result: list[Outcome]
+
+
+def settle_queue(tx: Transaction, queue_id: int, operations: Sequence[Settling]) -> dict[str, Record]:
+    """Apply the calls' settlements in order. What became of the messages, by their ids."""
     wanted = sorted({s.public_id for o in operations for s in o.settlements if names.storable(s.public_id)})
     rows = tx.db.rows(sql.RECORDS_BY_ID, queue=queue_id, ids=wanted) if wanted else []
     batch = Batch(tx, queue_id, load(tx, queue_id, rows) if rows else [])
@@ -71,10 +79,11 @@ def _settle_queue(tx: Transaction, queue_id: int, operations: list[Settle]) -> N
                 continue
             outcome = _apply(record, settlement, tx.now)
             outcomes.append(outcome)
-            nacked += not isinstance(settlement, Ack | Extend) and outcome in (Outcome.DONE, Outcome.DEAD)
+            nacked += isinstance(settlement, Nack) and outcome in (Outcome.DONE, Outcome.DEAD)
         operation.result = outcomes
     batch.flush()
     tx.tally.add(queue_id, nacked_total=nacked)
+    return records
 
 
 def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
@@ -85,7 +94,14 @@ def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
             return Outcome.NOT_HELD
         if settlement.once:
             return record.ack_once(now, settlement.delete)
-        return record.ack(now, settlement.delete)
-    if isinstance(settlement, Extend):
-        return record.extend(now, settlement.seconds)
-    return record.nack(now, settlement)
+        return record.ack(now, settlement.delete, settlement.note)
+    return _APPLY[type(settlement)](record, now, settlement)
+
+
+_APPLY: dict[type[Settlement], Callable[[Record, Micros, Any], Outcome]] = {
+    Nack: Record.nack,
+    Extend: Record.extend,
+    Kill: lambda record, now, kill: record.kill(now, kill.reason),
+    Remove: lambda record, now, _: record.remove_unheld(now),
+    Hasten: lambda record, now, _: record.hasten(now),
+}

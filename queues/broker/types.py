@@ -66,11 +66,19 @@ class DeadReason(StrEnum):
     """It was given up with attempts left."""
 
 
+class Lost(StrEnum):
+    """How a delivery failed of which its receiver said nothing: what is kept as the message's last error."""
+
+    LEASE_EXPIRED = "lease expired"
+    TIMED_OUT = "timed out"
+    """It took longer than ``QueueSettings.attempt_seconds``."""
+
+
 @dataclass(slots=True, frozen=True)
 class RetryStrategy:
     """When a failed delivery is tried again; how often is ``QueueSettings.max_attempts``.
 
-    ``type``: exponential, linear, fixed, none, or ``list`` (``delays``, the last one repeating).
+    ``type``: exponential, linear, fixed, none, ``list`` (``delays``, the last one repeating), or ``quartic``.
     Delays are seconds; see ``queues.broker.retry.delay_seconds``.
     """
 
@@ -91,10 +99,14 @@ class QueueSettings:
     ``preserve_failed`` / ``preserve_pending`` / ``preserve_leased``: expiry spares dead messages / messages
     not yet acked / messages somebody holds, while the lease lasts. ``on_expiry``: what becomes of an
     expired unacked message. ``dead_letter_queue``: name of the queue (same account) that takes the dead;
-    ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted. ``retention_seconds``: how
-    long an acked message is kept, ``None`` = until its life is over. ``max_in_flight``: messages that one
-    named consumer of the queue may hold at a time, ``None`` = any number. ``max_backlog``: messages that may
-    wait for a receiver, now or from a later time on, ``None`` = any number; ``when_full``: and then?
+    ``None`` = they stay in place as ``failed``, or with ``drop_dead`` are deleted. ``retention_seconds`` /
+    ``dead_retention_seconds``: how long an acked / a dead message is kept, ``None`` = until its life is
+    over. ``max_in_flight``: messages that one named consumer of the queue may hold at a time, ``None`` = any
+    number. ``max_backlog``: messages that may wait for a receiver, now or from a later time on, ``None`` =
+    any number; ``when_full``: and then? ``attempt_seconds``: how long one delivery may take, however often
+    its lease is extended. ``delay_lost``: a lease that runs out is followed by the retry delay, as a failed
+    delivery is. ``listener``: who is told of the message's life in the same transaction
+    (``queues.broker.listeners``).
     """
 
     auto_ack: bool = False
@@ -114,15 +126,27 @@ class QueueSettings:
     max_in_flight: int | None = None
     max_backlog: int | None = None
     when_full: WhenFull = WhenFull.REJECT
+    dead_retention_seconds: float | None = None
+    attempt_seconds: float | None = None
+    delay_lost: bool = False
+    listener: str = ""
 
     def but(self, **changes: Any) -> QueueSettings:
         return replace(self, **changes)
 
     def acked_over_at(self, acked_at: Micros, expires_at: Micros | None) -> Micros | None:
         """When a message that is acked may be removed; None: never."""
-        if self.retention_seconds is None:
-            return expires_at
-        return min(acked_at + int(self.retention_seconds * 1_000_000), MAX_INSTANT)
+        return _over_at(acked_at, self.retention_seconds, expires_at)
+
+    def dead_over_at(self, dead_at: Micros, expires_at: Micros | None) -> Micros | None:
+        """When a message that is dead may be removed; None: never."""
+        return _over_at(dead_at, self.dead_retention_seconds, expires_at)
+
+
+def _over_at(ended_at: Micros, seconds: float | None, expires_at: Micros | None) -> Micros | None:
+    if seconds is None:
+        return expires_at
+    return min(ended_at + int(seconds * 1_000_000), MAX_INSTANT)
 
 
 @dataclass(slots=True, frozen=True)
@@ -234,13 +258,15 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
     With ``receipt`` None any live or dead message may be acked by id alone (``only_leased``: only one that
     somebody holds); otherwise only while that receipt's lease is the latest one. ``once``: not if it is acked
-    already, and not if it is the former holder's after ``give_back``; that one is taken for done."""
+    already, and not if it is the former holder's after ``give_back``; that one is taken for done.
+    ``note``: what the receiver says of it, for the message's listener."""
 
     public_id: str
     delete: bool | None = None
     receipt: int | None = None
     only_leased: bool = False
     once: bool = False
+    note: object = None
 
 
 class Nack(msgspec.Struct, frozen=True, gc=False):
@@ -256,14 +282,40 @@ class Nack(msgspec.Struct, frozen=True, gc=False):
 
 
 class Extend(msgspec.Struct, frozen=True, gc=False):
-    """Hold the lease until ``seconds`` from now."""
+    """Hold the lease until ``seconds`` from now, but never beyond what the settings' ``attempt_seconds``
+    allow. ``shorten`` False: if it lasts longer already, it stays."""
 
     public_id: str
     seconds: float
     receipt: int | None = None
+    shorten: bool = True
 
 
-Settlement = Ack | Nack | Extend
+class Kill(msgspec.Struct, frozen=True, gc=False):
+    """Give the message up, leased or waiting: dead at once, and who holds it holds it no more. One that is
+    acked or dead already is left alone (NOT_HELD)."""
+
+    public_id: str
+    reason: str = ""
+    receipt: None = None
+
+
+class Remove(msgspec.Struct, frozen=True, gc=False):
+    """Delete the message, unless somebody holds it (NOT_HELD)."""
+
+    public_id: str
+    receipt: None = None
+
+
+class Hasten(msgspec.Struct, frozen=True, gc=False):
+    """Have it delivered now: its delay is over; if dead, it is replayed. One that is ready, leased or acked
+    is left alone (NOT_HELD)."""
+
+    public_id: str
+    receipt: None = None
+
+
+Settlement = Ack | Nack | Extend | Kill | Remove | Hasten
 
 
 class Outcome(StrEnum):

@@ -11,10 +11,11 @@ who wait for a queue that is not made yet (``of_account``).
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from queues.broker import clock
@@ -46,18 +47,23 @@ def of_room(queue_id: int) -> int:
     return (1 << 61) + queue_id
 
 
+def of_number(number: int) -> int:
+    """A channel of its own for what is neither queue nor stream; ``number`` below 2 ** 60."""
+    return (1 << 60) + number
+
+
 def of_stream(stream_id: int) -> int:
     """The channel on which readers of a stream wait. Reading takes nothing away, so all of them are woken."""
     return -stream_id
 
 
 class Waiter:
-    """One parked receiver. ``tag``: the only tag it takes, or "" for any."""
+    """One parked receiver. ``wanted``: of each channel it waits on, the only tags it takes, none for any."""
 
-    __slots__ = ("_lock", "tag", "woken")
+    __slots__ = ("_lock", "wanted", "woken")
 
-    def __init__(self, tag: str) -> None:
-        self.tag = tag
+    def __init__(self, wanted: Mapping[int, Sequence[str]]) -> None:
+        self.wanted = wanted
         self.woken = False
         # A bare lock as a one-shot event: hundreds of these are parked at once.
         self._lock = threading.Lock()
@@ -68,8 +74,9 @@ class Waiter:
         return self._lock.acquire(timeout=max(seconds, 0))
 
     def wake(self) -> None:
-        self.woken = True
-        self._lock.release()
+        if not self.woken:
+            self.woken = True
+            self._lock.release()
 
 
 class Follower:
@@ -148,21 +155,23 @@ class Hub:
         return self._signals
 
     @contextmanager
-    def park(self, queue_id: int, tag: str, stamp: int, limit: int) -> Iterator[Waiter | None]:
-        """A place to wait at, already woken if the queue was signalled since ``stamp``; None when ``limit``
-        receivers are parked or the process is stopping."""
+    def park(self, wanted: Mapping[int, Sequence[str]], stamp: int, limit: int) -> Iterator[Waiter | None]:
+        """A place to wait at, for each channel with the tags that are wanted there (none: any); already woken
+        if one of them was signalled since ``stamp``. None when ``limit`` receivers are parked or the process
+        is stopping."""
         self.on_park()
-        waiter = Waiter(tag)
+        waiter = Waiter(wanted)
         with self._lock:
             if self._count >= limit or self.closing:
                 waiter_or_none = None
             else:
                 waiter_or_none = waiter
                 self._count += 1
-                if self._last.get(queue_id, 0) > stamp:
+                if any(self._last.get(channel, 0) > stamp for channel in wanted):
                     waiter.wake()
                 else:
-                    self._parked[queue_id].append(waiter)
+                    for channel in wanted:
+                        self._parked[channel].append(waiter)
         if waiter_or_none is None:
             yield None
             return
@@ -171,14 +180,17 @@ class Hub:
         finally:
             with self._lock:
                 self._count -= 1
-                self._forget(queue_id, waiter)
+                for channel in wanted:
+                    self._forget(channel, waiter)
 
     def _forget(self, queue_id: int, waiter: Waiter) -> None:
         waiters = self._parked.get(queue_id)
         if waiters is None:
             return
-        if not waiter.woken:
-            waiters.remove(waiter)
+        # Who waits on several was taken out of one of them when it was woken.
+        if not waiter.woken or len(waiter.wanted) > 1:
+            with contextlib.suppress(ValueError):
+                waiters.remove(waiter)
         if not waiters:
             del self._parked[queue_id]
 
@@ -195,13 +207,17 @@ class Hub:
             passed_over: list[Waiter] = []
             while waiters and count > 0:
                 waiter = waiters.popleft()
-                if waiter.tag and left is not None:
-                    if left[waiter.tag] <= 0:
+                if waiter.woken:
+                    continue  # on another channel
+                wanted = waiter.wanted[queue_id]
+                if wanted and left is not None:
+                    tag = next((tag for tag in wanted if left[tag] > 0), None)
+                    if tag is None:
                         passed_over.append(waiter)
                         continue
-                    left[waiter.tag] -= 1
+                    left[tag] -= 1
                 waiter.wake()
-                count -= not waiter.tag or left is not None
+                count -= not wanted or left is not None
             waiters.extendleft(reversed(passed_over))
 
     def _wake_followers(self, channel: int) -> None:

@@ -217,7 +217,7 @@ def test_streams_and_parked_receivers_share_the_threads(hub: Hub, monkeypatch: p
     first = opened(Told())
     with pytest.raises(sse.TooManyStreams):
         opened(Told())
-    with hub.park(1, "", hub.stamp(), settings.OKMQ_MAX_PARKED) as place:
+    with hub.park({1: ()}, hub.stamp(), settings.OKMQ_MAX_PARKED) as place:
         assert place is None
     first.close()
 

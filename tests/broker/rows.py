@@ -21,10 +21,11 @@ INSTANTS = {
         "deliver_at",
         "expires_at",
         "sweep_at",
+        "claimed_at",
         "acked_at",
         "dead_at",
     ),
-    "queues_delivery": ("deliver_at", "due_at", "sweep_at", "updated_at"),
+    "queues_delivery": ("deliver_at", "due_at", "sweep_at", "updated_at", "claimed_at"),
 }
 
 

@@ -335,7 +335,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     run = Receive.run
 
     def counted(tx: Transaction, operations: list[Receive]) -> None:
-        names.extend(operation.queue for operation in operations)
+        names.extend(name for operation in operations for name in operation.queues)
         run(tx, operations)
 
     monkeypatch.setattr(Receive, "run", counted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from queues.broker.records import BLOCKED, LEASED, READY, SCHEDULED, Record
-from queues.broker.types import ExpiryAction, Nack, Outcome, QueueSettings, RetryStrategy, State
+from queues.broker.types import ExpiryAction, Extend, Nack, Outcome, QueueSettings, RetryStrategy, State
 
 NOW = 1_000_000_000
 LATER = NOW + 60_000_000
@@ -143,13 +143,13 @@ def test_a_nack_on_the_last_attempt_or_on_request_is_death(
 def test_neither_nack_nor_extension_touch_what_is_not_leased(made: Record) -> None:
     before = {name: getattr(made, name) for name in Record.__slots__}
     assert made.nack(NOW, Nack("m", dead=True)) is Outcome.NOT_HELD
-    assert made.extend(NOW, 60) is Outcome.NOT_HELD
+    assert made.extend(NOW, Extend("m", 60)) is Outcome.NOT_HELD
     assert {name: getattr(made, name) for name in Record.__slots__} == before
 
 
 def test_an_extension_moves_the_leases_end_and_nothing_else() -> None:
     made = record(LEASED, LATER)
-    assert made.extend(NOW, 1.5) is Outcome.DONE
+    assert made.extend(NOW, Extend("m", 1.5)) is Outcome.DONE
     assert (made.state, made.due_at, made.receipt, made.deliver_at) == (LEASED, NOW + 1_500_000, 42, EARLIER)
 
 
@@ -224,7 +224,7 @@ def test_what_is_spared_is_swept_at_the_end_of_its_lease_or_once_it_is_given_bac
     assert made.delivery_sweep_at == LATER
     made.put_off_expiry()
     assert (made.sweep_at, made.delivery_sweep_at) == (LATER, LATER)
-    made.extend(NOW, 120)
+    made.extend(NOW, Extend("m", 120))
     assert made.delivery_sweep_at == NOW + 120_000_000
     made.nack(NOW, Nack("m"))
     assert (made.sweep_at, made.delivery_sweep_at) == (NOW - 1, NOW - 1)

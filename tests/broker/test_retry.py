@@ -14,6 +14,15 @@ def delays(strategy: RetryStrategy, count: int = 5) -> list[float]:
     return [delay_seconds(strategy, attempt) for attempt in range(1, count + 1)]
 
 
+def test_the_quartic_delay_is_random_between_its_bounds() -> None:
+    """tasks.md §3.2: 15-44, 16-74, 31-118, 96-212 … seconds."""
+    strategy = RetryStrategy("quartic", base_delay=15, max_delay=None)
+    drawn = [[delay_seconds(strategy, attempt) for _ in range(2000)] for attempt in (1, 2, 3, 4)]
+    assert [(min(found), max(found)) for found in drawn] == [(15, 44), (16, 74), (31, 118), (96, 212)]
+    assert len(set(drawn[0])) == 30
+    assert delay_seconds(strategy, 2**31) == MAX_DELAY_SECONDS
+
+
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [

@@ -30,7 +30,7 @@ class Lot:
         self, tag: str = "", queue_id: int = QUEUE, stamp: int | None = None, limit: int = 99
     ) -> Waiter | None:
         given = self.hub.stamp() if stamp is None else stamp
-        return self.stack.enter_context(self.hub.park(queue_id, tag, given, limit))
+        return self.stack.enter_context(self.hub.park({queue_id: (tag,) if tag else ()}, given, limit))
 
     def parked(self, *tags: str) -> list[Waiter]:
         found = [self.park(tag) for tag in tags]
@@ -147,7 +147,7 @@ def test_no_more_than_the_limit_park(lot: Lot) -> None:
 def test_a_place_is_free_again_when_it_is_left() -> None:
     hub = Hub()
     for wake in (False, True):
-        with hub.park(QUEUE, "", hub.stamp(), 1) as waiter:
+        with hub.park({QUEUE: ()}, hub.stamp(), 1) as waiter:
             assert waiter is not None
             if wake:
                 hub.signal(QUEUE)
@@ -158,7 +158,7 @@ def test_a_place_is_free_again_when_it_is_left() -> None:
 
 def test_a_place_is_free_again_after_an_error() -> None:
     hub = Hub()
-    with pytest.raises(ZeroDivisionError), hub.park(QUEUE, "", hub.stamp(), 1):
+    with pytest.raises(ZeroDivisionError), hub.park({QUEUE: ()}, hub.stamp(), 1):
         raise ZeroDivisionError
     assert hub.parked == 0
 
@@ -183,7 +183,7 @@ def test_a_parked_thread_is_woken() -> None:
     hub = Hub()
 
     def wait() -> bool:
-        with hub.park(QUEUE, "", hub.stamp(), 9) as waiter:
+        with hub.park({QUEUE: ()}, hub.stamp(), 9) as waiter:
             assert waiter is not None
             return waiter.wait(LONG)
 
@@ -259,7 +259,7 @@ def test_no_wake_up_is_lost_under_load() -> None:
                     break
                 if queue:
                     continue
-            with hub.park(QUEUE, "", stamp, 99) as waiter:
+            with hub.park({QUEUE: ()}, stamp, 99) as waiter:
                 assert waiter is not None
                 if not waiter.wait(LONG):
                     return False

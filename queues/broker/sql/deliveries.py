@@ -73,8 +73,7 @@ _CLAIM = """
     WITH claimed AS MATERIALIZED (
         SELECT d."offset", d.deliver_at, d.attempts, d.max_attempts, d.receipt
         FROM queues_delivery d
-        WHERE d.queue_id = :queue AND d.lane = :lane AND d.state = 1 {filter}
-        ORDER BY d.rank, d."offset" LIMIT :limit {{skip_locked}}
+        WHERE d.queue_id = :queue AND d.lane = :lane AND d.state = 1 {chosen} {{skip_locked}}
     )
     SELECT c.deliver_at, c.attempts, c.max_attempts, c.receipt,
         m."offset", m.public_id, m.settings_id, m.size, m.tag, m.partition_key, m.priority, m.created_at,
@@ -83,10 +82,24 @@ _CLAIM = """
     FROM claimed c JOIN queues_message m ON m.queue_id = :queue AND m."offset" = c."offset"
 """
 
-CLAIM = Statement(_CLAIM.format(filter=""))
+_FIRST = 'ORDER BY d.rank, d."offset" LIMIT :limit'
+
+CLAIM = Statement(_CLAIM.format(chosen=_FIRST))
 """The next ready messages. A row another transaction is settling is skipped, never waited for."""
 
-CLAIM_TAGGED = Statement(_CLAIM.format(filter="AND d.tag = :tag AND NOT (d.tag = '')"))
+CLAIM_TAGGED = Statement(_CLAIM.format(chosen=f"AND d.tag = :tag AND NOT (d.tag = '') {_FIRST}"))
+
+CLAIM_OFFSETS = Statement(_CLAIM.format(chosen='AND d."offset" {in:offsets}'))
+
+READY_OF_TAG = Statement(
+    """
+    SELECT d.rank, d."offset" FROM queues_delivery d
+    WHERE d.queue_id = :queue AND d.lane = :lane AND d.state = 1 AND d.tag = :tag AND NOT (d.tag = '')
+    ORDER BY d.rank, d."offset" LIMIT :limit
+    """
+)
+"""For receivers that take several tags: one ordered walk through several ranges of an index is beyond both
+databases, so each tag's first ones are asked for and merged, and then claimed by offset."""
 
 PROMOTE = Statement(
     """
@@ -94,24 +107,23 @@ PROMOTE = Statement(
     WHERE queue_id = :queue AND lane = :lane AND "offset" IN (
         SELECT d."offset" FROM queues_delivery d
         WHERE d.queue_id = :queue AND d.lane = :lane AND d.state IN (0, 2) AND d.due_at <= :now
-            AND d.partition_key = '' AND (d.state = 0 OR d.attempts < d.max_attempts)
+            AND d.partition_key = '' AND d.state = 0
         ORDER BY d.due_at LIMIT :limit {skip_locked}
     )
-    RETURNING tag, due_at <> deliver_at, "offset", due_at, attempts, claimed_at, consumer
+    RETURNING tag
     """
 )
-"""Scheduled and due, or leased and not settled in time: ready again. (Keyed and exhausted ones are
-decided one by one.) Skips what another transaction is promoting or settling just now. Returned with the tag:
-whether it was leased, since until then a message is due when it is to be delivered."""
+"""Scheduled and due: ready. (Keyed ones, and leases that ran out, are decided one by one.) Skips what another
+transaction is promoting just now."""
 
 DUE_ONE_BY_ONE = Statement(
     """
     SELECT f."offset" FROM (
-        SELECT d."offset", d.partition_key, d.state, d.attempts, d.max_attempts FROM queues_delivery d
+        SELECT d."offset", d.partition_key, d.state FROM queues_delivery d
         WHERE d.queue_id = :queue AND d.lane = :lane AND d.state IN (0, 2) AND d.due_at <= :now
         ORDER BY d.due_at LIMIT :limit
     ) f
-    WHERE f.partition_key <> '' OR (f.state = 2 AND f.attempts >= f.max_attempts)
+    WHERE f.partition_key <> '' OR f.state = 2
     """
 )
 """Only among the first that are due: with a million simple ones due this must not pass them all."""

@@ -64,10 +64,6 @@ ACK_MESSAGES = Update(
 )
 """Of messages that are acked as they are handed out."""
 
-SET_LAST_ERROR = Statement(
-    'UPDATE queues_message SET last_error = :error WHERE queue_id = :queue AND "offset" {in:offsets}'
-)
-
 SET_RETRIES = Update("queues_message", {"retries": "int"}, MESSAGE_KEY)
 
 SET_LATE_ACK = Update("queues_message", {"late_ack_until": "bigint"}, MESSAGE_KEY)
