@@ -57,8 +57,13 @@ def body(path: str, status: int, message: str) -> tuple[bytes, str]:
 
 def response(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
     content, content_type = body(path, status, message)
-    headers = {**_headers.get(_prefix(path), {}), **(headers or {})}
+    headers = {**headers_of(path), **(headers or {})}
     return HttpResponse(content, status=status, content_type=content_type, headers=headers)
+
+
+def headers_of(path: str) -> Mapping[str, str]:
+    """What all answers of ``path``'s dialect carry."""
+    return _headers.get(_prefix(path), {})
 
 
 def _prefix(path: str) -> str:

@@ -238,5 +238,6 @@ class ServerFactory:
             "OKMQ_DATA_DIR": str(folder / "data"),
             "SECRET_KEY": "the tests' servers share this key, which is long enough for anybody",
             "OKMQ_POLL_SECONDS": "5",
+            "OKMQ_FORQ_POLL_SECONDS": "3",
             "OKMQ_WRONG_KEYS_PER_MINUTE": "0",
         }

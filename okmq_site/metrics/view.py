@@ -24,7 +24,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     from okmq_site.metrics import page
 
     text, content_type = page.render()
-    return HttpResponse(text, content_type=content_type)
+    return HttpResponse(text, content_type=content_type, headers=errors.headers_of(request.path_info))
 
 
 def _is_secret(header: str) -> bool:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from queues.api.okmq.openapi import DOCUMENT
 from queues.api.openapi.generate import generate
-
-from .openapi_facts import facts_of
+from tests.openapi.comparison import ABSENT, Difference, assert_same_but_for
 
 CONTRACT = Path(__file__).with_name("okmq.openapi.json")
-ABSENT = "absent"
 STRATEGIES = ["exponential", "fixed", "linear", "none"]
-
-
-class Difference(NamedTuple):
-    """``where`` is a regular expression for a fact's whole name; every entry has to be true of some fact."""
-
-    reason: str
-    where: str
-    theirs: Any
-    ours: Any
 
 
 QUEUE_SETTINGS = r"(POST /queues|PATCH /queues/\{queue\}) body "
@@ -69,37 +56,9 @@ DIFFERENCES = [
 ]
 
 
-def _load() -> tuple[dict[str, Any], dict[str, Any]]:
-    return facts_of(json.loads(CONTRACT.read_text(encoding="utf-8"))), facts_of(generate(DOCUMENT))
-
-
-def _allows(difference: Difference, name: str, theirs: Any, ours: Any) -> bool:
-    return (
-        re.fullmatch(difference.where, name) is not None
-        and _same(difference.theirs, theirs)
-        and _same(difference.ours, ours)
-    )
-
-
-def _same(one: Any, other: Any) -> bool:
-    """True is not 1 here."""
-    return type(one) is type(other) and bool(one == other)
-
-
 @pytest.mark.once
 def test_the_generated_document_is_the_contracts_but_for_what_its_text_says() -> None:
-    contract, generated = _load()
-    unexplained, used = [], set()
-    for name in sorted(contract.keys() | generated.keys()):
-        theirs, ours = contract.get(name, ABSENT), generated.get(name, ABSENT)
-        if _same(theirs, ours):
-            continue
-        fitting = [at for at, entry in enumerate(DIFFERENCES) if _allows(entry, name, theirs, ours)]
-        used.update(fitting)
-        if not fitting:
-            unexplained.append(f"{name}: {theirs!r} in the contract, {ours!r} here")
-    assert not unexplained, "\n".join(unexplained)
-    assert [entry for at, entry in enumerate(DIFFERENCES) if at not in used] == []
+    assert_same_but_for(DIFFERENCES, json.loads(CONTRACT.read_text(encoding="utf-8")), generate(DOCUMENT))
 
 
 @pytest.mark.once

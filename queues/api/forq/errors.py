@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from accounts.authentication import MissingScope
+from accounts.models import CONSUME, PUBLISH
 from okmq_site import errors
 from queues.api.negotiation import json_response
 from queues.api.problems import BadRequest, Problem, RequestError
@@ -24,6 +25,9 @@ RECEIPT_INVALID = "bad_request.receipt.invalid"
 NOT_FOUND = "not_found.message"
 TOO_MANY = "too_many_requests"
 UNHEALTHY = "forq.unhealthy"
+INTERNAL = "internal"
+MISSING_SCOPE = "forbidden.scope"
+QUOTA = "quota_exceeded"
 
 OF_STATUS = {
     400: "bad_request",
@@ -35,6 +39,26 @@ OF_STATUS = {
     429: TOO_MANY,
     503: UNHEALTHY,
 }
+
+CODES = sorted(
+    {
+        BODY_INVALID,
+        TOO_LARGE,
+        IN_PAST,
+        TOO_FAR,
+        QUEUE_NAME,
+        PRODUCE_TO_DLQ,
+        MESSAGE_ID,
+        RECEIPT_MISSING,
+        RECEIPT_INVALID,
+        NOT_FOUND,
+        INTERNAL,
+        *OF_STATUS.values(),
+        *(f"{MISSING_SCOPE}.{scope}" for scope in (PUBLISH, CONSUME)),
+        *(f"{QUOTA}.{quota}" for quota in ("max_channels", "max_messages", "max_mb")),
+    }
+)
+"""All that there are."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -71,15 +95,15 @@ def _code(problem: Problem, status: int) -> str:
         case MessageNotFound():
             return NOT_FOUND
         case QuotaExceeded(quota=quota) if status != 429:
-            return f"quota_exceeded.{quota}"
+            return f"{QUOTA}.{quota}"
         case MissingScope(needed=(scope, *_)):
-            return f"forbidden.scope.{scope}"
+            return f"{MISSING_SCOPE}.{scope}"
     return of_status(status)
 
 
 def of_status(status: int) -> str:
     """The code of an answer that no view gives."""
-    return OF_STATUS.get(status, "internal" if status >= 500 else "bad_request")
+    return OF_STATUS.get(status, INTERNAL if status >= 500 else "bad_request")
 
 
 def _with_text(status: int, message: str) -> object:

@@ -8,13 +8,14 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from queues.api.forq import schemas
+from queues.api.forq.errors import CODES
 from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter
 
 
-class Error(Struct):
+class Error(Struct, forbid_unknown_fields=True):
     """The body of every answer that is not a success. It has no other field."""
 
-    code: Annotated[str, Meta(description="What is wrong.")]
+    code: Annotated[str, Meta(description="What is wrong.", extra_json_schema={"enum": CODES})]
 
 
 DOCUMENT = Document(
@@ -29,7 +30,7 @@ DOCUMENT = Document(
     ),
     version="1.0.0",
     urlconf="queues.api.forq.urls",
-    security={"apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+    security={"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
     error=Error,
     path_parameters={
         "queue": Parameter(
@@ -69,9 +70,8 @@ produce = Operation(
     id="produceMessage",
     tag="producer",
     summary="Store one message",
-    description="The content type is not looked at. Names of fields may be written in any case, others are "
-    "ignored.",
-    body=Body(schemas.ProduceRequest),
+    description="The content type is not looked at, and what follows the object is ignored.",
+    body=Body(schemas.NewMessage),
     answer=done("Stored."),
     errors={413: "The body is longer than 2 MiB, or the account's messages would be too many or too large."},
 )
@@ -81,7 +81,7 @@ consume = Operation(
     summary="Take the oldest message that is due",
     description="Waits up to 30 seconds (the server's setting). The message is nobody else's for five "
     "minutes. An unknown queue is an empty one.",
-    answer=Answer(HTTPStatus.OK, "The message.", schemas.ConsumedMessage),
+    answer=Answer(HTTPStatus.OK, "The message.", schemas.Message),
     other_answers={204: "There was none."},
 )
 ack = Operation(

@@ -17,7 +17,8 @@ from queues.api.bodies import text_body
 from queues.api.forq import errors
 from queues.api.forq.errors import Refused
 from queues.api.forq.profile import is_dead_letter_queue
-from queues.broker.types import Micros, NewMessage
+from queues.broker import types
+from queues.broker.types import Micros
 
 MAX_CONTENT_BYTES = 262_144
 MAX_REQUEST_BYTES = 2_097_152
@@ -39,50 +40,71 @@ _space = re.compile(r"[ \t\r\n]*")
 _lone_surrogate = re.compile("[\ud800-\udfff]")
 
 
-class ProduceRequest(Struct, gc=False, forbid_unknown_fields=True):
+class NewMessage(Struct, gc=False):
+    """Names of fields may be written in any case, others are ignored."""
+
     content: Annotated[str, Meta(description=f"At most {MAX_CONTENT_BYTES} bytes as UTF-8.")]
     processAfter: Annotated[  # noqa: N815 (the name on the wire)
         int,
         Meta(
             description="Epoch milliseconds; null, zero or absent: now. Up to 10 seconds in the past and 366 "
             "days in the future.",
-            extra_json_schema={"type": ["integer", "null"], "format": "int64"},
+            extra_json_schema={"format": "int64"},
         ),
     ] = 0
 
 
-class ConsumedMessage(Struct, gc=False, omit_defaults=True):
-    id: Annotated[str, Meta(description="The message's id: a UUID, unless another API gave it its own.")]
+class Message(Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Exactly these fields: strict clients take no other."""
+
+    id: Annotated[
+        str,
+        Meta(
+            description="A UUID, unless another API gave the message an id of its own.",
+            extra_json_schema={"format": "uuid"},
+        ),
+    ]
     content: str
-    receipt: Annotated[str, Meta(description="Of this delivery, to be shown when it is settled.")] = ""
+    receipt: Annotated[
+        str,
+        Meta(
+            description="Of this delivery, to be shown when it is settled. Left out if the server is set up "
+            "for clients of Forq before 1.0.",
+            extra_json_schema={"minLength": 1},
+        ),
+    ] = ""
 
 
-_usual = msgspec.json.Decoder(ProduceRequest)
+class _Usual(NewMessage, gc=False, forbid_unknown_fields=True):
+    """What clients send."""
+
+
+_usual = msgspec.json.Decoder(_Usual)
 
 
 def read_content(data: bytes) -> tuple[str, int]:
     """Content and ``processAfter``. Raises ``Refused``."""
     try:
-        # What clients send. All that may mean something else than it seems to fails here.
+        # Whatever may mean something else than it seems to fails here.
         usual = _usual.decode(data)
         return usual.content, _int64(usual.processAfter)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _read_as_go_does(data)
 
 
-def new_message(content: str, process_after: int, now: Micros) -> NewMessage:
+def new_message(content: str, process_after: int, now: Micros) -> types.NewMessage:
     """Raises ``Refused`` for content that is too large or a time out of bounds."""
     body, encoding, size = text_body(content)
     if size > MAX_CONTENT_BYTES:
         raise Refused(errors.TOO_LARGE)
     if not process_after:
-        return NewMessage(body, size, encoding)
+        return types.NewMessage(body, size, encoding)
     now_ms = now // 1000
     if process_after + GRACE_MS < now_ms:
         raise Refused(errors.IN_PAST)
     if process_after > now_ms + FARTHEST_MS:
         raise Refused(errors.TOO_FAR)
-    return NewMessage(body, size, encoding, deliver_at=process_after * 1000)
+    return types.NewMessage(body, size, encoding, deliver_at=process_after * 1000)
 
 
 def check_queue(name: str) -> None:

@@ -190,8 +190,8 @@ class NowhereViewSet(ForqViewSet):
         raise AssertionError("initial() has refused it")
 
 
-def consumed_json(message: Received) -> schemas.ConsumedMessage:
+def consumed_json(message: Received) -> schemas.Message:
     """Exactly the fields its clients know (section 4.2). A queue of another dialect may have acked the
     message already: then there is nothing left to settle, and 0 is the receipt of no delivery."""
     receipt = "" if settings.OKMQ_FORQ_V0 else str(message.receipt or 0)
-    return schemas.ConsumedMessage(message.public_id, as_text(message.body, message.encoding), receipt)
+    return schemas.Message(message.public_id, as_text(message.body, message.encoding), receipt)

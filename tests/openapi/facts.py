@@ -54,8 +54,8 @@ class _Reader:
                     yield from self.operation(f"{method.upper()} {path}", item[method], shared)
 
     def operation(self, name: str, operation: dict[str, Any], shared: list[Any]) -> Iterator[Fact]:
-        yield f"{name} security", operation.get("security", self.document.get("security"))
-        for parameter in [*shared, *operation.get("parameters", [])]:
+        yield f"{name} security", operation.get("security", self.document.get("security", []))
+        for parameter in map(self.resolved, [*shared, *operation.get("parameters", [])]):
             label = f"{name} {parameter['in']} {parameter['name']}"
             yield f"{label} required", parameter.get("required", False)
             yield from self.schema(label, parameter["schema"])
@@ -64,7 +64,7 @@ class _Reader:
             yield from self.content(f"{name} body", body)
         for status, answer in operation["responses"].items():
             yield f"{name} {status}", True
-            yield from self.content(f"{name} {status}", answer)
+            yield from self.content(f"{name} {status}", self.resolved(answer))
 
     def content(self, name: str, holder: dict[str, Any]) -> Iterator[Fact]:
         for media_type, content in holder.get("content", {}).items():
@@ -83,7 +83,9 @@ class _Reader:
         if "items" in schema:
             yield from self.schema(f"{name}[]", schema["items"])
 
-    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        while "$ref" in schema:
-            schema = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        return schema
+    def resolved(self, part: dict[str, Any]) -> dict[str, Any]:
+        """What a reference to ``#/components/<kind>/<name>`` stands for."""
+        while "$ref" in part:
+            kind, name = part["$ref"].split("/")[-2:]
+            part = self.document["components"][kind][name]
+        return part
