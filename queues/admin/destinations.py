@@ -75,7 +75,7 @@ def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -
     account_id, found = find_destination(public_id)
     status = request.GET.get("status", "")
     wanted = Status(status) if status in set(Status) else None
-    answer = draw(
+    return draw(
         request,
         "console/destination.html",
         found.name,
@@ -88,8 +88,6 @@ def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -
         new_secret=new_secret,
         overlap=found.old_secret_until is not None and found.old_secret_until > clock.now(),
     )
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
 
 
 @page()

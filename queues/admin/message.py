@@ -11,7 +11,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 
 from okmq_site.console.pages import draw, page
-from queues.admin.timeline import timeline
+from queues.admin.timeline import life
 from queues.broker import contents, overview, search
 from queues.broker.types import Encoding, MessageView
 
@@ -44,7 +44,7 @@ def message(request: HttpRequest, queue_id: int, offset: int) -> HttpResponse:
         metadata=pretty(view.metadata),
         headers=pretty(view.headers),
         origin=_object(view.origin),
-        timeline=timeline(queue_id, view),
+        timeline=life(queue.account_id, queue.name, view),
         commands=commands(request, queue.name, view),
     )
 

@@ -1,16 +1,29 @@
-"""The life of a message, in order: what its row says, and what its events tell."""
+"""The life of a message as the page tells it: what happened, and what will."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queues.broker import clock
+from queues.broker import clock, timeline
+from queues.broker.timeline import What
 from queues.broker.types import MessageView, Micros, State
+
+TITLES = {
+    What.PUBLISHED: "Published",
+    What.LEASED: "Handed out",
+    What.NACKED: "Failed",
+    What.LEASE_EXPIRED: "Lease ran out",
+    What.DEAD: "Died",
+    What.REPLAYED: "Replayed",
+    What.PUSHED: "Pushed",
+    What.ACKED: "Acknowledged",
+}
+SORTS = {What.NACKED: "failed", What.LEASE_EXPIRED: "failed"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened, or (``future``) will. ``sort``: for the mark beside it."""
+    """One thing that happened, or will. ``sort``: for the mark beside it."""
 
     at: Micros
     sort: str
@@ -22,21 +35,32 @@ class Step:
         return self.at > clock.now()
 
 
-def timeline(queue_id: int, view: MessageView) -> list[Step]:
-    steps = [Step(view.created_at, "published", "Published", f"{view.size:,} bytes at offset {view.offset}")]
+def life(account_id: int, queue: str, view: MessageView) -> list[Step]:
+    """In order. Raises QueueNotFound, MessageNotFound, Unavailable."""
+    steps = [_step(step) for step in timeline.timeline(account_id, queue, view.public_id)]
+    return sorted([*steps, *_ahead(view)], key=lambda step: step.at)
+
+
+def _step(step: timeline.Step) -> Step:
+    attempt = f", attempt {step.attempt}" if step.attempt else ""
+    told = [f"to {step.who}" if step.what in (What.LEASED, What.PUSHED) and step.who else step.who]
+    told.append(step.reason or step.status)
+    if step.http_status is not None:
+        told.append(f"HTTP {step.http_status}")
+    if step.duration_ms is not None:
+        told.append(f"{step.duration_ms} ms")
+    failed = step.what is What.PUSHED and step.status == "failed"
+    sort = "failed" if failed else SORTS.get(step.what, str(step.what))
+    return Step(step.at, sort, TITLES[step.what] + attempt, ", ".join(part for part in told if part))
+
+
+def _ahead(view: MessageView) -> list[Step]:
+    """What the clock will do if nobody does anything before."""
+    steps = []
     if view.state is State.SCHEDULED:
-        steps.append(Step(view.deliver_at, "scheduled", "To be delivered"))
-    if view.claimed_at is not None:
-        to = f"to {view.consumer}" if view.consumer else ""
-        steps.append(Step(view.claimed_at, "leased", f"Handed out, attempt {view.attempts}", to))
+        steps.append(Step(view.deliver_at, "leased", "To be delivered"))
     if view.lease_until is not None:
-        steps.append(
-            Step(view.lease_until, "leased", "Lease ends", "unless it is settled or extended before")
-        )
-    if view.acked_at is not None:
-        steps.append(Step(view.acked_at, "acked", "Acknowledged"))
-    if view.dead_at is not None:
-        steps.append(Step(view.dead_at, "dead", "Dead", view.dead_reason))
-    if view.expires_at is not None:
+        steps.append(Step(view.lease_until, "leased", "Lease ends", "unless settled or extended before"))
+    if view.expires_at is not None and view.expires_at > clock.now():
         steps.append(Step(view.expires_at, "expires", "Expires"))
-    return sorted(steps, key=lambda step: step.at)
+    return steps
