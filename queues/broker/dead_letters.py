@@ -70,21 +70,23 @@ def transfer(
     reasons: Iterable[str] = (),
     keep_attempts: bool = False,
 ) -> None:
-    """Copy the messages from the queue named ``source`` to the end of ``target``, as messages of that queue;
-    the caller deletes the originals. ``reasons``: why they are dead, if they are moved as dead letters, which
-    no partition key holds back: a dead-letter queue's order is nobody's concern."""
+    """Copy the messages from the queue named ``source`` to ``target``, as messages of that queue: to its end,
+    or, if they died there, to their old places. The caller deletes the originals. ``reasons``: why they are
+    dead, if they are moved as dead letters, which no partition key holds back: a dead-letter queue's order is
+    nobody's concern."""
     settings = settings_versions.load(tx.db, [target.settings_id])[target.settings_id]
     expires_at = None if settings.ttl_seconds is None else tx.now + micros(settings.ttl_seconds)
     sweep_at = None if settings.preserve_pending else expires_at
     wanted = [record.public_id for record in records]
     taken = {row[0] for row in tx.db.rows(sql.STORED_IDS, queue=target.id, ids=wanted)}
     letters = list(reasons)
+    old_places = {} if letters else _old_places(tx, target, records)
     messages: list[Row] = []
     deliveries: list[Row] = []
     places = []
     for record, reason in zip(records, letters or [""] * len(records), strict=True):
-        offset = target.next_offset
-        target.next_offset += 1
+        offset = old_places.get(record.offset, target.next_offset)
+        target.next_offset = max(target.next_offset, offset + 1)
         public_id = ids.new_message_id() if record.public_id in taken else record.public_id
         attempts = record.attempts if keep_attempts else 0
         origin = Origin(source, record.public_id, record.offset, record.attempts)
@@ -111,3 +113,19 @@ def transfer(
     keys = {record.partition_key for record in records if record.partition_key}
     if keys and not letters:
         partition_keys.put_in_order(tx, target.id, keys)
+
+
+def _old_places(tx: Transaction, target: Target, records: Sequence[Record]) -> dict[int, int]:
+    """Of those that died in ``target``: by their offset now the one they had there, unless it was given to
+    another meanwhile (a queue that was deleted and made anew counts from 0 again)."""
+    offsets = [record.offset for record in records]
+    rows = tx.db.rows(sql.CAME_FROM, queue=records[0].queue_id, offsets=offsets, target=target.id)
+    places = {}
+    for offset, origin, name in rows:
+        came_from = msgspec.json.decode(origin, type=Origin)
+        if came_from.queue == name and not came_from.edited and came_from.offset < target.next_offset:
+            places[came_from.offset] = offset
+    taken = tx.db.rows(sql.TAKEN_OFFSETS, queue=target.id, offsets=list(places)) if places else []
+    for (offset,) in taken:
+        del places[offset]
+    return {now: before for before, now in places.items()}

@@ -121,6 +121,18 @@ EXPIRED = Statement(
     """
 )
 
+CAME_FROM = Statement(
+    """
+    SELECT m."offset", m.origin, t.name FROM queues_message m JOIN queues_queue t ON t.id = :target
+    WHERE m.queue_id = :queue AND m."offset" {in:offsets} AND m.origin IS NOT NULL
+    """
+)
+"""With the target's name, to compare."""
+
+TAKEN_OFFSETS = Statement(
+    'SELECT "offset" FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}'
+)
+
 COPY_MESSAGES = Copy(
     "queues_message",
     {
