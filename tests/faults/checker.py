@@ -1,0 +1,207 @@
+"""Whether a history could be one of the server that was promised.
+
+    I1  nothing acked to its publisher is lost            I7  attempts rise by one; dead exactly at the limit
+    I2  nothing is invented or altered                    I8  nothing is delivered before its time
+    I3  no delivery inside another one's lease            I9  publications meant to be one are one
+    I4  a superseded receipt never settles                I10 stream offsets are dense
+    I5  acked means never again                           I11 counters equal recounts
+    I6  order within a partition key
+
+A violation is reported only if no order of effects within the calls' bounds explains what was seen: a call
+without an answer may have taken effect at any time after its start, or never.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tests.faults.history import Call, Delivery, Final, History, How, Publication
+
+
+@dataclass(frozen=True)
+class Violation:
+    invariant: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``limit``: deliveries until a message is dead. ``kept``: acked messages stay to be seen in the end."""
+
+    limit: int
+    kept: bool = True
+    slack: float = 0.05
+    """Seconds by which clocks of client and server may differ."""
+
+
+class Checker:
+    def __init__(self, history: History, final: Final, rules: Rules) -> None:
+        self.history = history
+        self.final = final
+        self.rules = rules
+        self.published: dict[str, Publication] = {}
+        self.accepted: dict[str, Publication] = {}
+        for call in history.of("publish"):
+            for one in call.publications:
+                if call.how is not How.FAILED:
+                    self.published[one.token] = one
+                if call.how is How.OK:
+                    self.accepted[one.token] = one
+        self.deliveries: dict[str, list[tuple[Call, Delivery]]] = defaultdict(list)
+        for call in history.of("receive"):
+            for delivery in call.delivered:
+                self.deliveries[delivery.token].append((call, delivery))
+        self.settled: dict[str, list[Call]] = defaultdict(list)
+        for call in history.of("ack", "nack"):
+            self.settled[call.id].append(call)
+
+    def violations(self) -> list[Violation]:
+        checks = {
+            "I1": self.nothing_is_lost,
+            "I2": self.nothing_is_invented,
+            "I3": self.leases_are_exclusive,
+            "I4": self.superseded_receipts_settle_nothing,
+            "I5": self.acked_is_for_good,
+            "I6": self.keys_keep_their_order,
+            "I7": self.attempts_rise_by_one,
+            "I8": self.nothing_is_early,
+            "I9": self.duplicates_are_one,
+            "I10": self.offsets_are_dense,
+            "I11": self.counters_equal_recounts,
+        }
+        return [Violation(name, text) for name, check in checks.items() for text in check()]
+
+    def nothing_is_lost(self) -> Iterator[str]:
+        handled = {one.token for many in self.deliveries.values() for _, one in many}
+        one_of = {publication.dedup for token, publication in self.published.items() if self._there(token)}
+        for token, publication in self.accepted.items():
+            if self._there(token) or (publication.dedup and publication.dedup in one_of):
+                continue
+            if not self.rules.kept and token in handled:
+                continue
+            yield f"{token} was accepted and is not there"
+
+    def _there(self, token: str) -> bool:
+        return token in self.final.states or (not self.rules.kept and token in self.deliveries)
+
+    def nothing_is_invented(self) -> Iterator[str]:
+        seen = [(one.token, one.body) for many in self.deliveries.values() for _, one in many]
+        for token, body in seen + list(self.final.bodies.items()):
+            publication = self.published.get(token)
+            if publication is None:
+                yield f"{token} was never published"
+            elif publication.body != body:
+                yield f"{token} came as {body[:80]!r} instead of {publication.body[:80]!r}"
+
+    def leases_are_exclusive(self) -> Iterator[str]:
+        for token, many in self.deliveries.items():
+            for (first, one), (second, _) in pairwise(many):
+                until = first.started + one.lease - self.rules.slack
+                given_back = any(
+                    call.started <= second.ended and call.how is not How.FAILED
+                    for call in self.settled[one.id]
+                    if call.what == "nack" and call.started >= first.started
+                )
+                if second.ended < until and not given_back:
+                    yield f"{token} went to {second.client} while {first.client} held it"
+
+    def superseded_receipts_settle_nothing(self) -> Iterator[str]:
+        for token, many in self.deliveries.items():
+            for call in self.settled[many[0][1].id]:
+                if call.how is not How.OK or call.receipt is None:
+                    continue
+                for later, delivery in many:
+                    newer = delivery.receipt is not None and delivery.receipt > call.receipt
+                    if newer and later.ended < call.started:
+                        yield f"{call.client} settled {token} with a receipt older than {delivery.receipt}"
+
+    def acked_is_for_good(self) -> Iterator[str]:
+        for token, many in self.deliveries.items():
+            for call in self.settled[many[0][1].id]:
+                if call.what != "ack" or call.how is not How.OK:
+                    continue
+                for later, _ in many:
+                    if later.started > call.ended:
+                        yield f"{token} was delivered to {later.client} after it was acked"
+                if self.final.states.get(token, "acked") != "acked":
+                    yield f"{token} was acked and is {self.final.states[token]}"
+
+    def keys_keep_their_order(self) -> Iterator[str]:
+        """Of each key, the next is not handed out before the one published before it is out of the way."""
+        order: dict[str, list[Publication]] = defaultdict(list)
+        for call in self.history.of("publish"):
+            for publication in call.publications:
+                if publication.key and call.how is How.OK:
+                    order[publication.key].append(publication)
+        for key, publications in order.items():
+            for before, after in pairwise(publications):
+                for call, _ in self.deliveries[after.token]:
+                    if not self._out_of_the_way(before.token, call.ended):
+                        yield f"{after.token} of key {key} came before {before.token} was done"
+
+    def _out_of_the_way(self, token: str, at: float) -> bool:
+        many = self.deliveries[token]
+        if not many:
+            return self.final.states.get(token) in ("acked", "dead") or token not in self.final.states
+        ended = any(
+            call.started <= at and call.how is not How.FAILED
+            for call in self.settled[many[0][1].id]
+            if call.what == "ack" or (many[-1][1].attempt or 0) >= self.rules.limit
+        )
+        dead = self.final.states.get(token) == "dead"
+        return ended or (dead and many[-1][0].started + many[-1][1].lease <= at + self.rules.slack)
+
+    def attempts_rise_by_one(self) -> Iterator[str]:
+        answers_lost = any(call.how is How.UNKNOWN for call in self.history.of("receive"))
+        for token, many in self.deliveries.items():
+            attempts = [one.attempt for _, one in many if one.attempt is not None]
+            if attempts and not answers_lost and attempts != list(range(1, len(attempts) + 1)):
+                yield f"{token} came as attempts {attempts}"
+            elif any(b <= a for a, b in pairwise(attempts)):
+                yield f"{token} came as attempts {attempts}, which do not rise"
+            if attempts and max(attempts) > self.rules.limit:
+                yield f"{token} came {max(attempts)} times, the limit being {self.rules.limit}"
+            if self.final.states.get(token) == "dead" and self.final.attempts.get(token) != self.rules.limit:
+                yield f"{token} is dead after {self.final.attempts.get(token)} deliveries"
+
+    def nothing_is_early(self) -> Iterator[str]:
+        for token, many in self.deliveries.items():
+            publication = self.published.get(token)
+            for call, _ in many:
+                if publication and call.ended < publication.at - self.rules.slack:
+                    yield f"{token} came {publication.at - call.ended:.2f} s before its time"
+
+    def duplicates_are_one(self) -> Iterator[str]:
+        stored: dict[str, set[str]] = defaultdict(set)
+        for token in {*self.final.states, *self.deliveries}:
+            if (publication := self.published.get(token)) and publication.dedup:
+                stored[publication.dedup].add(token)
+        for dedup, tokens in stored.items():
+            if len(tokens) > 1:
+                yield f"{dedup} is there {len(tokens)} times"
+        for token, many in self.deliveries.items():
+            if len({one.id for _, one in many}) > 1:
+                yield f"{token} has several ids"
+
+    def offsets_are_dense(self) -> Iterator[str]:
+        offsets = [offset for call in self.history.of("consume") for offset in call.offsets]
+        if offsets and sorted(set(offsets)) != list(range(1, max(offsets) + 1)):
+            missing = sorted(set(range(1, max(offsets) + 1)) - set(offsets))
+            yield f"offsets are missing: {missing[:10]}"
+        for call in self.history.of("consume"):
+            if list(call.offsets) != sorted(call.offsets):
+                yield f"{call.client} read offsets out of order"
+
+    def counters_equal_recounts(self) -> Iterator[str]:
+        if self.final.counted != self.final.recounted:
+            yield f"counted {self.final.counted}, recounted {self.final.recounted}"
+
+
+def check(history: History, final: Final, rules: Rules) -> list[Violation]:
+    return Checker(history, final, rules).violations()
