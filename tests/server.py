@@ -42,8 +42,11 @@ class Server:
     ``url`` has no slash at the end and stays the same over restarts.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], arguments: list[str], root: Path = ROOT
+    ) -> None:
         self.folder = folder
+        self.root = root
         self.environment = environment
         self.arguments = arguments
         self.url = ""
@@ -71,7 +74,7 @@ class Server:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--port", port, *self.arguments],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -155,7 +158,7 @@ class Server:
         """Another process of this installation, such as ``("manage.py", "runworker")``."""
         return subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -197,14 +200,14 @@ class ServerFactory:
         server.start()
         return server
 
-    def prepare(self, arguments: tuple[str, ...] = (), **environment: str) -> Server:
-        """A server that is not started yet."""
+    def prepare(self, arguments: tuple[str, ...] = (), root: Path = ROOT, **environment: str) -> Server:
+        """A server that is not started yet. ``root``: where its sources are."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         full = {**self._base_environment(folder), **environment}
         if "DATABASE_URL" not in full and database.POSTGRESQL:
             full["DATABASE_URL"] = self._new_database()
-        server = Server(folder, full, list(arguments))
+        server = Server(folder, full, list(arguments), root)
         self._servers.append(server)
         return server
 

@@ -59,7 +59,7 @@ class Checker:
                 self.deliveries[delivery.token].append((call, delivery))
         self.settled: dict[str, list[Call]] = defaultdict(list)
         for call in history.of("ack", "nack"):
-            self.settled[call.id].append(call)
+            self.settled[call.token].append(call)
 
     def violations(self) -> list[Violation]:
         checks = {
@@ -105,7 +105,7 @@ class Checker:
                 until = first.started + one.lease - self.rules.slack
                 given_back = any(
                     call.started <= second.ended and call.how is not How.FAILED
-                    for call in self.settled[one.id]
+                    for call in self.settled[token]
                     if call.what == "nack" and call.started >= first.started
                 )
                 if second.ended < until and not given_back:
@@ -113,7 +113,7 @@ class Checker:
 
     def superseded_receipts_settle_nothing(self) -> Iterator[str]:
         for token, many in self.deliveries.items():
-            for call in self.settled[many[0][1].id]:
+            for call in self.settled[token]:
                 if call.how is not How.OK or call.receipt is None:
                     continue
                 for later, delivery in many:
@@ -123,7 +123,7 @@ class Checker:
 
     def acked_is_for_good(self) -> Iterator[str]:
         for token, many in self.deliveries.items():
-            for call in self.settled[many[0][1].id]:
+            for call in self.settled[token]:
                 if call.what != "ack" or call.how is not How.OK:
                     continue
                 for later, _ in many:
@@ -151,7 +151,7 @@ class Checker:
             return self.final.states.get(token) in ("acked", "dead") or token not in self.final.states
         ended = any(
             call.started <= at and call.how is not How.FAILED
-            for call in self.settled[many[0][1].id]
+            for call in self.settled[token]
             if call.what == "ack" or (many[-1][1].attempt or 0) >= self.rules.limit
         )
         dead = self.final.states.get(token) == "dead"

@@ -49,14 +49,14 @@ class Delivery:
 
 @dataclass
 class Call:
-    """``what``: publish, receive, ack, nack, produce, consume. ``id``: of the message it is about."""
+    """``what``: publish, receive, ack, nack, produce, consume. ``token``: of the message it is about."""
 
     client: str
     what: str
     started: float
     ended: float = inf
     how: How = How.UNKNOWN
-    id: str = ""
+    token: str = ""
     receipt: int | None = None
     publications: tuple[Publication, ...] = ()
     delivered: tuple[Delivery, ...] = ()

@@ -26,11 +26,11 @@ class Story:
         self.publish_a = self._add("publish", 1, publications=(self.a,))
         self.publish_b = self._add("publish", 2, publications=(self.b,))
         self.take_a = self._add("receive", 3, delivered=(self.delivery("a", 1, 30),))
-        self.ack_a = self._add("ack", 4, id="a", receipt=30)
+        self.ack_a = self._add("ack", 4, token="a", receipt=30)
         self.take_b = self._add("receive", 5, delivered=(self.delivery("b", 1, 50),))
-        self.nack_b = self._add("nack", 6, id="b", receipt=50)
+        self.nack_b = self._add("nack", 6, token="b", receipt=50)
         self.take_b_again = self._add("receive", 7, delivered=(self.delivery("b", 2, 70),))
-        self.nack_b_again = self._add("nack", 8, id="b", receipt=70)
+        self.nack_b_again = self._add("nack", 8, token="b", receipt=70)
         self.consume = self._add("consume", 9, offsets=(1, 2, 3))
         self.final = Final(
             states={"a": "acked", "b": "dead"},
