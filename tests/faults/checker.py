@@ -25,6 +25,7 @@ from tests.faults.history import Call, Delivery, Final, History, How, Publicatio
 class Violation:
     invariant: str
     text: str
+    """Begins with the token of the message, if it is about one."""
 
     def __str__(self) -> str:
         return f"{self.invariant}: {self.text}"
@@ -54,7 +55,8 @@ class Checker:
                 if call.how is How.OK:
                     self.accepted[one.token] = one
         self.deliveries: dict[str, list[tuple[Call, Delivery]]] = defaultdict(list)
-        for call in history.of("receive"):
+        # By their ends: of two that wait, the one that began first need not be served first.
+        for call in sorted(history.of("receive"), key=lambda call: call.ended):
             for delivery in call.delivered:
                 self.deliveries[delivery.token].append((call, delivery))
         self.settled: dict[str, list[Call]] = defaultdict(list)

@@ -105,3 +105,19 @@ class History:
 
     def of(self, *whats: str) -> list[Call]:
         return sorted((one for one in self.calls if one.what in whats), key=lambda one: one.started)
+
+    def story_of(self, token: str) -> str:
+        """Every call about one message, for whoever has to find out what went wrong."""
+        about = [
+            one
+            for one in sorted(self.calls, key=lambda one: one.started)
+            if one.token == token
+            or any(delivery.token == token for delivery in one.delivered)
+            or any(publication.token == token for publication in one.publications)
+        ]
+        begin = self.calls[0].started
+        return "\n".join(
+            f"    {one.started - begin:8.3f} to {one.ended - begin:8.3f}  {one.client:24} {one.what} {one.how}"
+            f" {[(d.attempt, d.receipt) for d in one.delivered if d.token == token] or ''}"
+            for one in about
+        )

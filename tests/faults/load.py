@@ -168,4 +168,4 @@ def under_load(server: Server, **options: Any) -> Any:
     load = Load(server, **options)
     yield load
     found = load.violations()
-    assert not found, "\n".join(map(str, found[:20]))
+    assert not found, "\n".join(f"{one}\n{load.history.story_of(one.text.split()[0])}" for one in found[:5])
