@@ -61,6 +61,8 @@ class Call:
     publications: tuple[Publication, ...] = ()
     delivered: tuple[Delivery, ...] = ()
     offsets: tuple[int, ...] = ()
+    trouble: str = ""
+    """Why there is no answer."""
 
 
 @dataclass
@@ -99,7 +101,8 @@ class History:
             one.how = How.OK
         except Refused:
             one.how = How.FAILED
-        except OSError:
+        except OSError as error:
+            one.trouble = str(error)
             return
         one.ended = self._clock()
 
@@ -117,7 +120,7 @@ class History:
         ]
         begin = self.calls[0].started
         return "\n".join(
-            f"    {one.started - begin:8.3f} to {one.ended - begin:8.3f}  {one.client:24} {one.what} {one.how}"
+            f"    {one.started - begin:8.3f} to {one.ended - begin:8.3f}  {one.client:24} {one.what} {one.how} {one.trouble}"
             f" {[(d.attempt, d.receipt) for d in one.delivered if d.token == token] or ''}"
             for one in about
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.checker import Rules, Violation, check
-from tests.faults.history import Delivery, Final, History, Refused
+from tests.faults.history import Delivery, Final, History, How, Refused
 from tests.faults.wires import Agentuity, Forq, Okmq, Wire, publication
 from tests.server import Server
 
@@ -76,9 +77,13 @@ class Load:
         ]
 
     def _wire(self, kind: Callable[..., Any], name: str) -> Any:
-        return kind(self.server.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=LEASE)
+        return kind(
+            self.server.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=LEASE
+        )
 
-    def _start(self, work: Callable[[Wire, random.Random], None], kind: type[Wire], name: str) -> threading.Thread:
+    def _start(
+        self, work: Callable[[Wire, random.Random], None], kind: type[Wire], name: str
+    ) -> threading.Thread:
         def run() -> None:
             wire = self._wire(kind, name)
             try:
@@ -94,14 +99,18 @@ class Load:
 
     def _produce(self, wire: Wire, chance: random.Random) -> None:
         for number in range(self._publications):
-            dedup = f"{wire.name} {number}" if chance.random() < self.habits.repeated else ""
+            dedup = (
+                uuid.UUID(int=chance.getrandbits(128), version=4).hex
+                if chance.random() < self.habits.repeated
+                else ""
+            )
             key = f"{wire.name} key {number % 3}" if isinstance(wire, Agentuity) else ""
             delay = 0.6 if not key and chance.random() < self.habits.delayed else 0.0
             if isinstance(wire, Forq):
                 dedup = ""
             for _ in range(2 if dedup else 1):
                 call = wire.publish(publication(dedup=dedup, key=key, delay=delay))
-                if call.how == "unknown":
+                if call.how is How.UNKNOWN:
                     time.sleep(BREATH)
 
     def _consume(self, wire: Wire, chance: random.Random) -> None:
@@ -127,7 +136,7 @@ class Load:
 
     @property
     def accepted(self) -> int:
-        return sum(call.how == "ok" for call in self.history.of("publish"))
+        return sum(call.how is How.OK for call in self.history.of("publish"))
 
     def wait_for(self, accepted: int) -> None:
         """Until that many publications were accepted, or producers are through."""

@@ -33,6 +33,47 @@ def copy_with(variant: Variant, folder: Path) -> Path:
             shutil.copy(source, root / name)
     file = root / variant.file
     text = file.read_text()
-    assert text.count(variant.line) == 1, f"{variant.file} has {text.count(variant.line)} times {variant.line!r}"
+    assert text.count(variant.line) == 1, (
+        f"{variant.file} has {text.count(variant.line)} times {variant.line!r}"
+    )
     file.write_text(text.replace(variant.line, variant.instead))
     return root
+
+
+VARIANTS = [
+    Variant(
+        "I1",
+        "queues/broker/publish.py",
+        "tx.db.bulk(sql.INSERT_MESSAGES, messages)",
+        "tx.db.bulk(sql.INSERT_MESSAGES, [row for row in messages if row[1] % 5])",
+    ),
+    Variant("I2", "queues/broker/publish.py", "message.body,", "message.body.replace('ä', 'a'),"),
+    Variant(
+        "I3",
+        "queues/broker/sql/deliveries.py",
+        "SET state = 2, due_at = :until",
+        "SET state = 2, due_at = :now",
+    ),
+    Variant("I4", "queues/broker/settle.py", "record.receipt == settlement.receipt", "settlement.receipt"),
+    Variant(
+        "I5",
+        "queues/broker/records.py",
+        'self.acked_at, self.dead_at, self.dead_reason = now, None, ""\n        self._leave_lane(now)',
+        'self.acked_at, self.dead_at, self.dead_reason = now, None, ""',
+    ),
+    Variant("I6", "queues/broker/publish.py", "BLOCKED if message.partition_key else READY", "READY"),
+    Variant(
+        "I7",
+        "queues/broker/records.py",
+        "if self.attempts >= self.max_attempts:\n            self.die(now, request",
+        "if self.attempts > self.max_attempts:\n            self.die(now, request",
+    ),
+    Variant("I8", "queues/broker/publish.py", "SCHEDULED if deliver_at > now else due_state", "due_state"),
+    Variant("I10", "streams/produce.py", "offset += 1", "offset += 2"),
+    Variant(
+        "I11",
+        "queues/broker/publish.py",
+        "tx.tally.add(queue_id, messages=len(messages),",
+        "tx.tally.add(queue_id, messages=len(messages) + 1,",
+    ),
+]

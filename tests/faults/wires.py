@@ -97,7 +97,7 @@ def token_of(body: str) -> str:
 
 def publication(*, dedup: str = "", key: str = "", delay: float = 0.0) -> Publication:
     token = uuid.uuid4().hex
-    body = f"{token} {random.randbytes(random.randrange(40)).hex()} äöü \U0001f680 \"quoted\" \\ \t"
+    body = f'{token} {random.randbytes(random.randrange(40)).hex()} äöü \U0001f680 "quoted" \\ \t'
     return Publication(token, body, dedup, key, time.time() + delay if delay else 0.0)
 
 
