@@ -277,6 +277,15 @@ TABLE: tuple[Setting, ...] = (
         high=60,
     ),
     Setting(
+        "OKMQ_DEMO_STEP_MS",
+        "int",
+        500,
+        "How long each step of the built-in task type `demo` takes.",
+        unit="milliseconds",
+        low=0,
+        high=60_000,
+    ),
+    Setting(
         "OKMQ_STOP_SECONDS",
         "int",
         15,

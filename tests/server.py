@@ -42,11 +42,10 @@ class Server:
     ``url`` has no slash at the end and stays the same over restarts.
     """
 
-    def __init__(
-        self, folder: Path, environment: dict[str, str], arguments: list[str], root: Path = ROOT
-    ) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], arguments: list[str]) -> None:
         self.folder = folder
-        self.root = root
+        self.root = ROOT
+        """Where the sources are that it runs."""
         self.environment = environment
         self.arguments = arguments
         self.url = ""
@@ -200,14 +199,14 @@ class ServerFactory:
         server.start()
         return server
 
-    def prepare(self, arguments: tuple[str, ...] = (), root: Path = ROOT, **environment: str) -> Server:
-        """A server that is not started yet. ``root``: where its sources are."""
+    def prepare(self, arguments: tuple[str, ...] = (), **environment: str) -> Server:
+        """A server that is not started yet."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         full = {**self._base_environment(folder), **environment}
         if "DATABASE_URL" not in full and database.POSTGRESQL:
             full["DATABASE_URL"] = self._new_database()
-        server = Server(folder, full, list(arguments), root)
+        server = Server(folder, full, list(arguments))
         self._servers.append(server)
         return server
 

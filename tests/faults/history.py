@@ -120,7 +120,8 @@ class History:
         ]
         begin = self.calls[0].started
         return "\n".join(
-            f"    {one.started - begin:8.3f} to {one.ended - begin:8.3f}  {one.client:24} {one.what} {one.how} {one.trouble}"
+            f"    {one.started - begin:8.3f} to {one.ended - begin:8.3f}  {one.client:24} {one.what}"
+            f" {one.how} {one.trouble}"
             f" {[(d.attempt, d.receipt) for d in one.delivered if d.token == token] or ''}"
             for one in about
         )

@@ -42,7 +42,8 @@ def _kill_again_and_again(server: Server, cycles: int, publications: int) -> Non
 def test_a_server_that_breaks_a_promise_is_caught(
     variant: Variant, make_server: ServerFactory, tmp_path: Path
 ) -> None:
-    server = make_server.prepare(root=copy_with(variant, tmp_path))
+    server = make_server.prepare()
+    server.root = copy_with(variant, tmp_path)
     server.start()
     assert variant.breaks in {one.invariant for one in _violations(server)}
 
