@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from queues.broker import due, listeners, partition_keys, settings_versions, sql
+from queues.broker import due, listeners, partition_keys, push_lanes, settings_versions, sql
 from queues.broker.clock import micros
 from queues.broker.listeners import Change, Happening
 from queues.broker.types import Encoding, Micros, QueueSettings, Received
@@ -31,8 +31,8 @@ class Claim:
         # written by one statement.
         self.leases: dict[tuple[Micros, str, bool], list[int]] = defaultdict(list)
         self.acked: list[Row] = []
-        self.removed: list[int] = []
-        self.removed_bytes = 0
+        # Removed as they are handed out: {offset: (size, what to write if they stay for a destination)}
+        self.removed: dict[int, tuple[int, Row]] = {}
         self.keys: set[str] = set()
         self.told: list[tuple[str, Happening]] = []
         self.settings: dict[int, QueueSettings] = {}
@@ -87,14 +87,12 @@ class Claim:
         # Rises even if a clock was set back. (sql.LEASE says the same.)
         new_receipt = max(now, old_receipt + 1)
         if receiver.auto_ack or settings.auto_ack:
+            over = settings.acked_over_at(now, expires_at)
+            acked = (now, deliver_at, over, attempts, new_receipt, now, now, self.queue_id, offset)
             if settings.auto_delete:
-                self.removed.append(offset)
-                self.removed_bytes += size
+                self.removed[offset] = size, acked
             else:
-                over = settings.acked_over_at(now, expires_at)
-                self.acked.append(
-                    (now, deliver_at, over, attempts, new_receipt, now, now, self.queue_id, offset)
-                )
+                self.acked.append(acked)
             if key:
                 self.keys.add(key)
             if settings.listener:
@@ -130,12 +128,13 @@ class Claim:
                 spared_until=until if spared else 0,
                 **key,
             )
-        done = [row[-1] for row in self.acked] + self.removed
+        self._keep_for_destinations()
+        done = [row[-1] for row in self.acked] + list(self.removed)
         if done:
             db.run(sql.DELETE_DELIVERIES, offsets=done, **key)
         db.bulk(sql.ACK_MESSAGES, self.acked)
         if self.removed:
-            db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=self.removed)
+            db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=list(self.removed))
         if self.told:
             listeners.tell(self.tx, self.told)
         if self.keys:
@@ -148,7 +147,12 @@ class Claim:
             acked_total=len(done),
             acked=len(self.acked),
             messages=-len(self.removed),
-            bytes=-self.removed_bytes,
+            bytes=-sum(size for size, _ in self.removed.values()),
         )
         self.leases.clear()
-        self.acked, self.removed, self.removed_bytes, self.keys, self.told = [], [], 0, set(), []
+        self.acked, self.removed, self.keys, self.told = [], {}, set(), []
+
+    def _keep_for_destinations(self) -> None:
+        """What some destination has not had yet stays, acked, until it has."""
+        held = push_lanes.hold(self.tx, self.queue_id, list(self.removed)) if self.removed else ()
+        self.acked += [self.removed.pop(offset)[1] for offset in held]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from queues.broker import events, ids, observe, partition_keys, settings_versions, sql
+from queues.broker import events, ids, observe, partition_keys, push_lanes, settings_versions, sql
 from queues.broker.clock import micros
 from queues.broker.types import DeadReason, Origin
 from queues.models import PULL_LANE, DeliveryState
@@ -107,6 +107,7 @@ def transfer(
             tx.wakes.ready(target.id, record.tag)
     tx.db.bulk(sql.COPY_MESSAGES, messages)
     tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
+    push_lanes.add(tx, target.id, push_lanes.of_queue(tx, target.id), deliveries)
     tx.db.run(sql.SET_NEXT_OFFSET, queue=target.id, next=target.next_offset)
     events.move(tx, places)
     tx.tally.add(target.id, messages=len(messages), bytes=sum(record.size for record in records))

@@ -47,7 +47,8 @@ to sum up, many enough that two lanes seldom share one (and then only wait for e
 
 class Transaction:
     """One open transaction: its connection, its instant, what it counted, what it may store and whom it will
-    wake. ``events``: what else happened, for whoever measures it, and to how many messages."""
+    wake. ``events``: what else happened, for whoever measures it, and to how many messages. ``push_lanes``:
+    ``Queue.push_lanes`` of queues whose row it has read."""
 
     def __init__(self, db: Connection, shard: int) -> None:
         self.db = db
@@ -56,6 +57,7 @@ class Transaction:
         self.budget = Budget(db)
         self.wakes = Wakes()
         self.events: dict[observe.Event, int] = {}
+        self.push_lanes: dict[int, str] = {}
 
     def note(self, event: observe.Event, count: int = 1) -> None:
         if count:

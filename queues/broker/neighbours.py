@@ -142,6 +142,7 @@ def look_again() -> None:
     """Send one receiver of every parked queue to look; if it finds plenty, it calls the next."""
     for queue_id in HUB.queues():
         HUB.signal(queue_id)
+    HUB.tell_pushers()
 
 
 class Watcher(threading.Thread):
@@ -155,7 +156,7 @@ class Watcher(threading.Thread):
         next_fallback = time.monotonic() + FALLBACK_SECONDS
         while not HUB.closing:
             time.sleep(LOOK_EVERY_SECONDS)
-            if not HUB.parked:
+            if not HUB.parked and not HUB.pushing:
                 continue
             if time.monotonic() >= next_fallback:
                 next_fallback = time.monotonic() + FALLBACK_SECONDS

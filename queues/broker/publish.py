@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from queues.broker import due, followers, ids, partition_keys, seen_keys, settings_versions, sql
+from queues.broker import due, followers, ids, partition_keys, push_lanes, seen_keys, settings_versions, sql
 from queues.broker.admission import (
     Stored,
     ignored,
@@ -117,7 +117,7 @@ def append(
     tx: Transaction, queue_id: int, queues: Queues, operations: list[Publish], stored: dict[str, Stored]
 ) -> list[NewMessage]:
     """Write what the operations bring to one locked queue; returns what was new."""
-    next_offset, version, _ = queues[queue_id]
+    next_offset, version, _, lanes = queues[queue_id]
     settings = settings_versions.load(tx.db, [version])[version]
     own = {m.settings for o in operations for m in o.messages if m.settings is not None}
     versions = settings_versions.ids_of(tx.db, own, tx.now) if own else {}
@@ -152,6 +152,8 @@ def append(
         return new
     tx.db.bulk(sql.INSERT_MESSAGES, messages)
     tx.db.bulk(sql.INSERT_DELIVERIES, deliveries)
+    if lanes:
+        push_lanes.add(tx, queue_id, push_lanes.parse(lanes), deliveries)
     given_back = [(m.retries, queue_id, next_offset + at) for at, m in enumerate(new) if m.retries]
     tx.db.bulk(sql.SET_RETRIES, given_back)
     queues[queue_id] = queues[queue_id]._replace(next_offset=next_offset + len(messages))

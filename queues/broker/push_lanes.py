@@ -7,6 +7,7 @@ when it was published. What is left of a closed lane is removed in chunks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from queues.broker import partition_keys, sql
@@ -14,11 +15,17 @@ from queues.broker.wakes import of_push
 from queues.models import ClosedLane, DeliveryState, Queue
 
 if TYPE_CHECKING:
+    from queues.broker.db import Row
     from queues.broker.lanes import Transaction
+    from queues.broker.records import Record
 
 NO_LIMIT = 2_147_483_647
 """``max_attempts`` of deliveries to destinations: their own policy, as it is by then, says when to give up.
 An attempt whose worker died, and of which nobody knows how it went, is never the last one."""
+
+
+_COLUMNS = list(sql.DELIVERY_COLUMNS)
+STATE, KEY, ATTEMPTS = (_COLUMNS.index(name) for name in ("state", "partition_key", "attempts"))
 
 
 def parse(push_lanes: str) -> list[int]:
@@ -43,6 +50,18 @@ def close_lane(queue: Queue, lane: int) -> None:
     queue.push_lanes = " ".join(left)
     queue.save(update_fields=["push_lanes"])
     ClosedLane.objects.get_or_create(queue=queue, lane=lane)
+
+
+def add(tx: Transaction, queue_id: int, lanes: list[int], deliveries: list[Row]) -> None:
+    """Deliveries in these lanes like those just made in the pull lane."""
+    if not lanes:
+        return
+    for lane in lanes:
+        copies = [(queue_id, lane, *row[2:ATTEMPTS], 0, NO_LIMIT, *row[ATTEMPTS + 2 :]) for row in deliveries]
+        tx.db.bulk(sql.INSERT_DELIVERIES, copies)
+        if keys := {row[KEY] for row in deliveries if row[STATE] == DeliveryState.BLOCKED}:
+            partition_keys.put_in_order(tx, queue_id, keys, lane)
+    tx.wakes.ready(of_push(queue_id))
 
 
 def deliver_again(tx: Transaction, queue_id: int, lane: int, offset: int) -> bool:
@@ -94,17 +113,41 @@ def release(tx: Transaction, queue_id: int, offsets: list[int]) -> None:
 
 def of_queue(tx: Transaction, queue_id: int) -> list[int]:
     """The open lanes of a queue."""
-    found = tx.db.rows(sql.PUSH_LANES, queue=queue_id)
-    return parse(found[0][0]) if found else []
+    if queue_id not in tx.push_lanes:
+        found = tx.db.rows(sql.PUSH_LANES, queue=queue_id)
+        tx.push_lanes[queue_id] = found[0][0] if found else ""
+    return parse(tx.push_lanes[queue_id])
 
 
-def held_by_push(
-    tx: Transaction, queue_id: int, offsets: list[int], lanes: list[int] | None = None
-) -> set[int]:
+def heed(tx: Transaction, queue_id: int, records: Sequence[Record]) -> None:
+    """Before messages are removed: those whose life is over, or that somebody removes on purpose, are kept
+    from destinations, too; what else would go stays until they have had it."""
+    if not any(record.gone or record.forgotten for record in records):
+        return
+    lanes = of_queue(tx, queue_id)
+    if not lanes:
+        return
+    if forgotten := [record.offset for record in records if record.forgotten]:
+        tx.db.run(sql.DELETE_PUSH_DELIVERIES, queue=queue_id, lanes=lanes, offsets=forgotten)
+    done = {record.offset: record for record in records if record.gone and not record.forgotten}
+    for offset in hold(tx, queue_id, list(done)):
+        done[offset].linger(tx.now)
+
+
+def hold(tx: Transaction, queue_id: int, offsets: list[int]) -> list[int]:
+    """Mark those of the messages that are to go as soon as the last destination has had them; which these
+    are."""
+    held = held_by_push(tx, queue_id, offsets)
+    if held:
+        tx.db.run(sql.KEEP_UNTIL_PUSHED, queue=queue_id, offsets=held)
+    return held
+
+
+def held_by_push(tx: Transaction, queue_id: int, offsets: list[int]) -> list[int]:
     """Which of the messages some destination has not had yet. Their deliveries are locked: none is done with
     before this transaction has ended."""
-    lanes = of_queue(tx, queue_id) if lanes is None else lanes
+    lanes = of_queue(tx, queue_id)
     if not lanes or not offsets:
-        return set()
+        return []
     rows = tx.db.rows(sql.LOCK_PUSH_DELIVERIES, queue=queue_id, lanes=lanes, offsets=sorted(offsets))
-    return {row[0] for row in rows}
+    return sorted({row[0] for row in rows})

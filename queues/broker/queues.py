@@ -14,7 +14,7 @@ from queues.broker.errors import QueueExists, QueueNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.outage import OUTAGE
 from queues.broker.types import QueueInfo, QueueSettings
-from queues.broker.wakes import of_account
+from queues.broker.wakes import of_account, of_push
 from queues.fields import to_datetime, to_micros
 from queues.models import Queue, Subscription
 
@@ -181,6 +181,7 @@ def _set_paused(account_id: int, name: str, *, paused: bool) -> QueueInfo:
         if not paused:
             # One is enough: who takes as much as it may calls the next.
             tx.wakes.ready(queue.pk)
+            tx.wakes.ready(of_push(queue.pk))
         current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
         return _info(queue, _topics(queue), current)
 
@@ -220,6 +221,8 @@ def purge_deleted(tx: Transaction, limit: int) -> int:
     if found:
         return found
     tx.db.run(sql.DELETE_COUNTERS, queue=queue_id)
+    tx.db.run(sql.DELETE_DESTINATIONS, queue=queue_id)
+    tx.db.run(sql.DELETE_CLOSED_LANES, queue=queue_id)
     tx.db.run(sql.DELETE_QUEUE, queue=queue_id)
     return 1
 

@@ -195,6 +195,7 @@ class Receive(Operation):
                 _promote(tx, queue.id, group, promoted)
                 _share_room(tx, queue, group)
                 claiming = [receiver for receiver in group if receiver.has_room]
+                tx.push_lanes[queue.id] = queue.push_lanes
                 Claim(tx, queue.id, tags, claiming).run()
 
     @property
@@ -212,6 +213,7 @@ class _Queue(NamedTuple):
     next_due: Micros | None
     keyed: bool
     version: int
+    push_lanes: str
 
 
 def _find(tx: Transaction, operations: list[Receive]) -> list[list[_Queue]]:

@@ -15,7 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from queues.broker import dead_letters, events, listeners, partition_keys, retry, settings_versions, sql
+from queues.broker import (
+    dead_letters,
+    events,
+    listeners,
+    partition_keys,
+    push_lanes,
+    retry,
+    settings_versions,
+    sql,
+)
 from queues.broker.clock import micros
 from queues.broker.events import Event, Kind
 from queues.broker.listeners import Change, Happening
@@ -45,11 +54,10 @@ class Record:
 
     __slots__ = (
         "acked_at", "attempts", "changes", "claimed_at", "consumer", "created_at", "dead_at", "dead_reason",
-        "deliver_at", "due_at", "events", "expires_at", "gone", "had_delivery", "last_error", "late_ack_came",
-        "late_ack_until", "letter", "max_attempts", "message_changed", "moved", "offset", "partition_key",
-        "priority", "public_id",
-        "queue_id", "receipt", "settings", "settings_id", "size", "state", "sweep_at", "tag", "touched",
-        "updated_at",
+        "deliver_at", "due_at", "events", "expires_at", "forgotten", "gone", "had_delivery", "last_error",
+        "late_ack_came", "late_ack_until", "letter", "max_attempts", "message_changed", "moved", "offset",
+        "partition_key", "priority", "public_id", "queue_id", "receipt", "settings", "settings_id", "size",
+        "state", "sweep_at", "tag", "touched", "updated_at",
     )  # fmt: skip
 
     claimed_at: Micros | None
@@ -71,6 +79,7 @@ class Record:
         self.consumer = ""
         self.had_delivery = self.touched = self.message_changed = self.gone = self.moved = False
         self.late_ack_came = False
+        self.forgotten = False  # for good: destinations that have not had it will not get it
         self.events: list[Event] = []
         self.changes: list[Happening] = []  # for its listener, if it has one
         self.letter = ""  # reason for moving to the dead-letter queue, if it is to move
@@ -229,6 +238,7 @@ class Record:
 
     def expire(self, now: Micros) -> None:
         """Its time to live is over."""
+        self.forgotten = True
         unhandled = self.acked_at is None and self.dead_at is None
         if unhandled and self.settings.on_expiry is ExpiryAction.DEAD_LETTER:
             self.die(now, DeadReason.EXPIRED)
@@ -283,8 +293,15 @@ class Record:
         self.message_changed = self.touched = True
         self._happened(Change.REVIVED, now)
 
+    def linger(self, now: Micros) -> None:
+        """Done with, but kept until the last destination has had it."""
+        self.gone, self.message_changed = False, True
+        self.dead_at, self.dead_reason = None, ""
+        if self.acked_at is None:
+            self.acked_at = now
+
     def remove(self) -> None:
-        self.gone = True
+        self.gone = self.forgotten = True
         self.state = None
 
     @property
@@ -341,6 +358,8 @@ class Batch:
         db.bulk(sql.UPDATE_DELIVERIES, [_delivery_update(r) for r in moving])
         db.bulk(sql.INSERT_DELIVERIES, [delivery_row(r) for r in entering])
         dead_letters.move(self.tx, [r for r in self.records if r.letter])
+        self._count_totals()
+        push_lanes.heed(self.tx, self.queue_id, self.records)
         if gone := [r.offset for r in self.records if r.gone]:
             db.run(sql.DELETE_MESSAGES, queue=self.queue_id, offsets=gone)
             events.forget(self.tx, self.queue_id, [r for r in self.records if r.gone and not r.moved])
@@ -348,14 +367,21 @@ class Batch:
         db.bulk(sql.UPDATE_MESSAGES, [_message_update(r) for r in changed])
         came = [(None, r.queue_id, r.offset) for r in self.records if r.late_ack_came and not r.gone]
         db.bulk(sql.SET_LATE_ACK, came)
-        self._count()
+        self._count_levels()
         self._wake(entering + moving)
         self._make_room()
         self._release_keys(leaving + entering + moving)
         self._tell()
 
-    def _count(self) -> None:
-        gone = size = acked = dead = acked_total = dead_total = 0
+    def _count_totals(self) -> None:
+        acked_total = dead_total = 0
+        for record, (was_acked, was_dead) in zip(self.records, self._before, strict=True):
+            acked_total += record.acked_at is not None and not was_acked
+            dead_total += (record.dead_at is not None and not was_dead) or bool(record.letter)
+        self.tx.tally.add(self.queue_id, acked_total=acked_total, dead_total=dead_total)
+
+    def _count_levels(self) -> None:
+        gone = size = acked = dead = 0
         for record, (was_acked, was_dead) in zip(self.records, self._before, strict=True):
             is_acked, is_dead = record.acked_at is not None, record.dead_at is not None
             if record.gone:
@@ -363,17 +389,7 @@ class Batch:
                 size += record.size
             acked += (is_acked and not record.gone) - was_acked
             dead += (is_dead and not record.gone) - was_dead
-            acked_total += is_acked and not was_acked
-            dead_total += (is_dead and not was_dead) or bool(record.letter)
-        self.tx.tally.add(
-            self.queue_id,
-            messages=-gone,
-            bytes=-size,
-            acked=acked,
-            dead=dead,
-            acked_total=acked_total,
-            dead_total=dead_total,
-        )
+        self.tx.tally.add(self.queue_id, messages=-gone, bytes=-size, acked=acked, dead=dead)
 
     def _wake(self, records: list[Record]) -> None:
         for record in records:

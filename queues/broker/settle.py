@@ -37,21 +37,21 @@ class Settle(Operation):
     @classmethod
     def run(cls, tx: Transaction, operations: list[Settle]) -> None:
         wanted = [o for o in operations if names.storable(o.queue)]
-        queues = {
-            (account_id, name): queue_id
-            for queue_id, account_id, name in tx.db.rows(
-                sql.QUEUE_IDS_BY_NAME,
-                accounts=sorted({o.account_id for o in wanted}),
-                names=sorted({o.queue for o in wanted}),
-            )
-        }
+        queues: dict[tuple[int, str], int] = {}
+        for queue_id, account_id, name, lanes in tx.db.rows(
+            sql.QUEUE_IDS_BY_NAME,
+            accounts=sorted({o.account_id for o in wanted}),
+            names=sorted({o.queue for o in wanted}),
+        ):
+            queues[account_id, name] = queue_id
+            tx.push_lanes[queue_id] = lanes
         by_queue: dict[int, list[Settle]] = defaultdict(list)
         for operation in operations:
-            queue_id = queues.get((operation.account_id, operation.queue))
-            if queue_id is None:
+            found = queues.get((operation.account_id, operation.queue))
+            if found is None:
                 operation.error = QueueNotFound(operation.queue)
             else:
-                by_queue[queue_id].append(operation)
+                by_queue[found].append(operation)
         for queue_id in sorted(by_queue):
             settle_queue(tx, queue_id, by_queue[queue_id])
 

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """A locked queue: its next offset, its settings' version, the ids of those that follow it."""
+    """A locked queue: its next offset, its settings' version, the ids of those that follow it, the lanes of
+    its destinations."""
 
     next_offset: int
     version: int
     followers: tuple[int, ...] = ()
+    push_lanes: str = ""
 
 
 def target(row: Row) -> Target:
-    return Target(row[3], row[4], ids_in(row[5]))
+    return Target(row[3], row[4], ids_in(row[5]), row[6])
 
 
 Queues = dict[int, Target]
@@ -43,7 +45,7 @@ def lock_targets(
             sql.QUEUE_IDS_BY_TOPIC, accounts=_accounts(topics), topics=_texts(topics)
         ):
             targets[account_id, f"\0{topic}"].append(queue_id)
-        for queue_id, account_id, name in tx.db.rows(
+        for queue_id, account_id, name, _ in tx.db.rows(
             sql.QUEUE_IDS_BY_NAME, accounts=_accounts(direct), names=_texts(direct)
         ):
             targets[account_id, name].append(queue_id)

@@ -24,7 +24,9 @@ from queues.broker.types import Micros
 EVERYONE = -1
 LONGEST_NAP_SECONDS = 60.0
 
-PUSH = 1 << 61
+# Channels that are no queue's begin here.
+_PUSH = 1 << 61
+_ACCOUNT = 1 << 62
 
 Signal = dict[int, int]
 """Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
@@ -32,13 +34,13 @@ Signal = dict[int, int]
 
 def of_push(queue_id: int) -> int:
     """The channel on which pushers hear that a queue has something for its destinations."""
-    return PUSH + queue_id
+    return _PUSH + queue_id
 
 
 def of_account(account_id: int) -> int:
     """The channel on which those wait who want a queue of the account that does not exist. All are woken
     whenever it gets one: that is rare, and a look costs little."""
-    return (1 << 62) + account_id
+    return _ACCOUNT + account_id
 
 
 def of_room(queue_id: int) -> int:
@@ -110,6 +112,9 @@ class Hub:
         # empty look and its parking.
         self._signals = 0
         self._last: dict[int, int] = {}
+        self.pushing = False
+        """Whether some queue has destinations that this process pushes to."""
+        self._pushers: tuple[Callable[[int | None], None], ...] = ()
         self._due: list[tuple[Micros, int]] = []
         self._next_due: dict[int, Micros] = {}
         self._due_changed = threading.Condition(self._lock)
@@ -149,6 +154,21 @@ class Hub:
                 followers.remove(follower)
                 if not followers:
                     del self._followers[channel]
+
+    def hear_pushes(self, pusher: Callable[[int | None], None]) -> None:
+        """Call ``pusher`` with a queue's id whenever there is something for its destinations, and with None
+        when that may be so of any queue. It is called with a lock held, must be quick and must not raise."""
+        self.on_park()
+        with self._lock:
+            self._pushers += (pusher,)
+
+    def forget_pushes(self, pusher: Callable[[int | None], None]) -> None:
+        with self._lock:
+            self._pushers = tuple(known for known in self._pushers if known != pusher)
+
+    def tell_pushers(self, queue_id: int | None = None) -> None:
+        for pusher in self._pushers:
+            pusher(queue_id)
 
     def stamp(self) -> int:
         """To be taken before a look, and shown when parking after finding nothing."""
@@ -200,6 +220,8 @@ class Hub:
         with self._lock:
             self._stamp(queue_id)
             self._wake_followers(queue_id)
+            if _PUSH <= queue_id < _ACCOUNT:
+                self.tell_pushers(queue_id - _PUSH)
             waiters = self._parked.get(queue_id)
             if not waiters:
                 return

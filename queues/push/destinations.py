@@ -12,6 +12,7 @@
     deliveries(account_id, queue, public_id, *, status=None, limit=100, offset=0) -> list[Attempt]
         newest first
     delivery(account_id, queue, public_id, log_id) -> Attempt      DeliveryNotFound
+    send_test(account_id, queue, public_id) -> Attempt             waits for the answer, ten seconds at most
     resend(account_id, queue, public_id, *, log_id=None, message_id=None) -> None
         DestinationDisabled, DeliveryNotFound, MessageNotFound
 
@@ -40,6 +41,7 @@ from queues.push import config as configuration
 from queues.push import rows, secrets, sql
 from queues.push.deliveries import deliveries, delivery, resend
 from queues.push.errors import DestinationExists, InvalidDestination
+from queues.push.testing import send_test
 from queues.push.types import UNSET, Config, DestinationInfo, Form, Kind, Unset
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ __all__ = [
     "list_all",
     "resend",
     "rotate_secret",
+    "send_test",
     "set_enabled",
     "update",
 ]

@@ -6,7 +6,7 @@ from queues.broker.db import Statement
 
 QUEUES_BY_NAME = Statement(
     """
-    SELECT id, account_id, name, next_offset, settings_id, followers FROM queues_queue
+    SELECT id, account_id, name, next_offset, settings_id, followers, push_lanes FROM queues_queue
     WHERE account_id {in:accounts} AND name {in:names} AND deleted_at IS NULL
     ORDER BY id {lock}
     """
@@ -15,7 +15,7 @@ QUEUES_BY_NAME = Statement(
 
 QUEUES_BY_ID = Statement(
     """
-    SELECT id, account_id, name, next_offset, settings_id, followers FROM queues_queue
+    SELECT id, account_id, name, next_offset, settings_id, followers, push_lanes FROM queues_queue
     WHERE id {in:ids} AND deleted_at IS NULL
     ORDER BY id {lock}
     """
@@ -23,7 +23,7 @@ QUEUES_BY_ID = Statement(
 
 QUEUE_IDS_BY_NAME = Statement(
     """
-    SELECT id, account_id, name FROM queues_queue
+    SELECT id, account_id, name, push_lanes FROM queues_queue
     WHERE account_id {in:accounts} AND name {in:names} AND deleted_at IS NULL
     """
 )
@@ -43,7 +43,7 @@ QUEUES_FOR_RECEIVE = Statement(
          WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
         EXISTS (SELECT 1 FROM queues_delivery d
          WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = '')),
-        q.settings_id
+        q.settings_id, q.push_lanes
     FROM queues_queue q
     WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
     """
@@ -87,4 +87,6 @@ DELETE_MESSAGE_RANGE = Statement(
 )
 DELETE_COUNTERS = Statement("DELETE FROM queues_queuecounter WHERE queue_id = :queue")
 DELETE_QUEUE = Statement("DELETE FROM queues_queue WHERE id = :queue AND deleted_at IS NOT NULL")
+DELETE_DESTINATIONS = Statement("DELETE FROM queues_destination WHERE queue_id = :queue")
+DELETE_CLOSED_LANES = Statement("DELETE FROM queues_closedlane WHERE queue_id = :queue")
 DELETED_QUEUES = Statement("SELECT id FROM queues_queue WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1")
