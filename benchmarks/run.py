@@ -18,22 +18,22 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import generator
 import machine
 from claims import claims
-from figures import Figure
 from logs import streams
 from parked import parked
 from report import Report
-from scenarios import Effort, batch, latency, single
+from scenarios import Effort, Scenario, batch, latency, lives_of, single
 from server import IN_MEMORY, POSTGRESQL, SQLITE, Site
 
-SCENARIOS: dict[str, Callable[[Site, str, Effort], Iterator[Figure]]] = {
+SCENARIOS: dict[str, Scenario] = {
     "batch": batch,
     "single": single,
+    "forq": lives_of("forq", "Forq"),
     "latency": latency,
     "parked": parked,
     "claims": claims,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ BATCH = 100
 LATENCY_PER_SECOND = 50
 LATENCY_CONNECTIONS = 5
 """One publishes; with four receivers one is always parked while another acknowledges."""
+
+
+Scenario = Callable[[Site, str, "Effort"], Iterator[Figure]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,22 @@ def single(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
                 yield _rate(server, figure, effort, mode, connections, 1, count)
 
 
+def lives_of(api: str, title: str) -> Scenario:
+    """Whole lives of single messages through another dialect: publish, receive, acknowledge."""
+
+    def measure(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
+        with site.server(database) as server:
+            _warm_up(server, 1, api=api)
+            for connections in (1, 8, 32):
+                figure = Figure(
+                    api, f"{title}, single messages, full life, c={connections}", "lives/s", database
+                )
+                count = effort.count(2_000 // (2 if connections == 1 else 1))
+                yield _rate(server, figure, effort, "lifecycle", connections, 1, count, api=api)
+
+    return measure
+
+
 def latency(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
     """From sending a publish to the moment a parked receiver has the message."""
     title = f"publish → parked receiver at {LATENCY_PER_SECOND} msg/s"
@@ -76,10 +95,17 @@ def latency(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
 
 
 def _rate(
-    server: Server, figure: Figure, effort: Effort, mode: str, connections: int, size: int, count: int
+    server: Server,
+    figure: Figure,
+    effort: Effort,
+    mode: str,
+    connections: int,
+    size: int,
+    count: int,
+    **options: str,
 ) -> Figure:
     for _ in range(effort.repetitions):
-        run = _run(server, mode=mode, c=connections, n=count, batch=size)
+        run = _run(server, mode=mode, c=connections, n=count, batch=size, **options)
         figure.values.append(run["msgs_per_s"])
     return figure
 
@@ -88,6 +114,6 @@ def _run(server: Server, **options: Any) -> dict[str, Any]:
     return generator.run(server.url, server.key, server.pids, **options)
 
 
-def _warm_up(server: Server, size: int) -> None:
+def _warm_up(server: Server, size: int, **options: str) -> None:
     """Threads, connections and prepared statements are there before anything is timed."""
-    _run(server, mode="lifecycle", c=8, n=max(500, 20 * size), batch=size)
+    _run(server, mode="lifecycle", c=8, n=max(500, 20 * size), batch=size, **options)
