@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from queues.broker import census, clock, names, queues
 from queues.broker.census import QueueFigures
@@ -14,6 +17,11 @@ from queues.broker.types import Micros
 
 MOST_QUEUES = 2_000
 """Queues that are looked at for the dashboard."""
+SLOW_SECONDS = 0.1
+REST = 10
+"""Figures that took longer than that to read are used for this many times as long."""
+T = TypeVar("T")
+
 LATEST_DEATHS = 2_000
 """Of a queue, that are grouped by reason."""
 
@@ -53,8 +61,39 @@ class Deaths:
     offset: int
 
 
+class Kept:
+    """What took long to read is read again only when ten times as long has passed: with a million scheduled
+    messages the figures cost half a second, and every open page of the console asks for them every few
+    seconds. What is read quickly is always read anew."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[Hashable, tuple[float, Any]] = {}
+
+    def get(self, key: Hashable, read: Callable[[], T]) -> T:
+        begin = time.monotonic()
+        with self._lock:
+            self._found = {one: old for one, old in self._found.items() if old[0] > begin}
+            if key in self._found:
+                found: T = self._found[key][1]
+                return found
+        found = read()
+        end = time.monotonic()
+        if end - begin >= SLOW_SECONDS:
+            with self._lock:
+                self._found[key] = (end + REST * (end - begin), found)
+        return found
+
+
+kept = Kept()
+
+
 def take() -> Overview:
-    """Raises Unavailable."""
+    """As it was at ``at``, which is a while ago where reading takes long (``kept``). Raises Unavailable."""
+    return kept.get("all", _take)
+
+
+def _take() -> Overview:
     with queues.looking() as db:
         taken = census.look(db, MOST_QUEUES)
         emails = _accounts(db, {queue.account_id for queue in taken.queues})
@@ -72,8 +111,8 @@ def _accounts(db: Connection, ids: Collection[int]) -> dict[int, str]:
 
 
 def figures(queue_id: int) -> QueueFigures:
-    """Of one queue. Raises QueueNotFound, Unavailable."""
-    found = figures_of([queue_id])
+    """Of one queue, likewise. Raises QueueNotFound, Unavailable."""
+    found = kept.get(queue_id, lambda: figures_of([queue_id]))
     if not found:
         raise QueueNotFound(f"number {queue_id}")
     return found[queue_id]

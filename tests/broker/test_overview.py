@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from accounts.models import Account
@@ -58,3 +60,22 @@ def test_deaths_are_grouped_by_reason(q: Handle) -> None:
     assert (two.reason, two.count, two.offset) == ("two", 2, 2)
     assert (one.reason, one.count, one.offset) == ("one", 1, 0)
     assert one.first_at == one.last_at
+
+
+def test_what_took_long_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(overview, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    reads = []
+
+    def read(seconds: float) -> int:
+        now[0] += seconds
+        reads.append(seconds)
+        return len(reads)
+
+    kept = overview.Kept()
+    assert [kept.get("quick", lambda: read(0.05)) for _ in range(2)] == [1, 2]
+    assert [kept.get("slow", lambda: read(0.5)) for _ in range(2)] == [3, 3]
+    now[0] += 4.9
+    assert kept.get("slow", lambda: read(0.5)) == 3
+    now[0] += 0.2
+    assert kept.get("slow", lambda: read(0.5)) == 4

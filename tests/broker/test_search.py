@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from queues.broker import clock, contents, search
 from queues.broker.errors import MessageNotFound
 from queues.broker.search import Found, Wanted
+from queues.broker.sql import search as search_sql
 from queues.broker.types import Ack, Encoding, Nack, State
 
 from .conftest import NewQueue
@@ -169,3 +171,28 @@ def test_a_message_is_seen_by_its_offset(q: Handle) -> None:
     assert search.view_at(q.id, 1).public_id == "b"
     with pytest.raises(MessageNotFound):
         search.view_at(q.id, 2)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["ALL", "TAGGED", "LIVE", "DEAD", "TIMED", "LINES", "VIEW_AT"])
+def test_every_look_is_led_by_an_index_and_sorts_no_more_than_it_reads(q: Handle, name: str) -> None:
+    given: dict[str, Any] = {
+        "queue": q.id, "before": 9, "scan": 1, "now": 0, "tag": "t", "offsets": "[]", "preview": 1,
+        "offset": 0,
+    }  # fmt: skip
+    plan = [row[3] for row in explain(getattr(search_sql, name).sqlite, given)]
+    assert not [
+        step for step in plan if step.startswith("SCAN") and "json_each" not in step and step not in DERIVED
+    ]
+    assert name in ("DEAD", "TIMED", "LINES") or not [step for step in plan if "TEMP B-TREE" in step]
+
+
+DERIVED = {"SCAN f", "SCAN dead"}
+"""Of the letters an index found before."""
+
+
+def explain(sql: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.connection.row_factory = None
+        rows: list[tuple[Any, ...]] = cursor.connection.execute("EXPLAIN QUERY PLAN " + sql, given).fetchall()
+        return rows

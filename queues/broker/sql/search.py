@@ -34,8 +34,8 @@ LIVE = Statement(
 
 DEAD = Statement(
     f"""
-    SELECT {_SEEN} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" IN (
-        SELECT f."offset" FROM (
+    SELECT {_SEEN} FROM (
+        SELECT f."offset" AS at FROM (
             SELECT "offset" FROM queues_message
             WHERE queue_id = :queue AND dead_at IS NOT NULL AND "offset" < :before
             ORDER BY "offset" DESC LIMIT :scan
@@ -43,8 +43,11 @@ DEAD = Statement(
         UNION ALL
         SELECT "offset" FROM queues_delivery
         WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at <= :now AND state = 2
-            AND attempts >= max_attempts
-    ) {_LATEST}
+            AND attempts >= max_attempts AND "offset" < :before
+    ) dead
+    CROSS JOIN queues_message m LEFT JOIN queues_delivery d
+        ON d.queue_id = m.queue_id AND d.lane = 0 AND d."offset" = m."offset"
+    WHERE m.queue_id = :queue AND m."offset" = dead.at ORDER BY dead.at DESC LIMIT :scan
     """
 )
 """With those whose last lease ran out a moment ago and nobody has noticed."""
