@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import console_users  # noqa: F401  (its pages register themselves)
 from accounts.models import SCOPES, Account, ApiKey
-from accounts.services import forget_cached_keys, issue_key, normalise_email
+from accounts.services import forget_cached_keys, issue_key, normalise_email, revoke_key
 from okmq_site.console.model_pages import LinesOnly, ModelPages
 from okmq_site.console.tags import share, size
 
@@ -104,7 +104,17 @@ class AccountAdmin(ModelPages[Account]):
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         obj.email = normalise_email(obj.email)
         super().save_model(request, obj, form, change)
+        _record(obj.pk, "account", f"account {obj.email}", form, change)
         forget_cached_keys()
+
+
+def _record(account_id: int, noun: str, target: str, form: Any, change: bool) -> None:
+    """For the audit log: what was made, or which fields were changed."""
+    from queues.broker.audit import Act  # the engine imports this app's models
+
+    verb = "change" if change else "create"
+    if form.changed_data or not change:
+        Act(account_id, f"{noun}.{verb}", target, {"fields": form.changed_data if change else None}).save()
 
 
 def _bar(used: int, quota: int, shown_used: str, shown_quota: str) -> str:
@@ -160,12 +170,14 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
         if change:
             super().save_model(request, obj, form, change)
             forget_cached_keys()
-            return
-        text = issue_key(obj)
-        messages.warning(request, f"The new key, shown only this once: {text}")
+        else:
+            text = issue_key(obj)
+            messages.warning(request, f"The new key, shown only this once: {text}")
+        _record(obj.account_id, "key", f"key {obj.public}", form, change)
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        count = queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-        forget_cached_keys()
-        self.message_user(request, f"{count} keys revoked.")
+        valid = list(queryset.filter(revoked_at__isnull=True).values_list("public", flat=True))
+        for public in valid:
+            revoke_key(public)
+        self.message_user(request, f"{len(valid)} keys revoked.")
