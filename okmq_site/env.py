@@ -342,6 +342,16 @@ TABLE: tuple[Setting, ...] = (
         high=3650,
     ),
     Setting(
+        "OKMQ_TASK_RETENTION_HOURS",
+        "int",
+        24,
+        "How long a completed task stays readable; one made earlier keeps what held then. Archived ones stay "
+        "for 90 days, and of a queue the newest 10,000.",
+        unit="hours",
+        low=0,
+        high=87_600,
+    ),
+    Setting(
         "OKMQ_PG_POOL",
         "int",
         16,

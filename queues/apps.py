@@ -6,10 +6,13 @@ class QueuesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from queues.broker import housekeeping, push_lanes
+        from queues.broker import housekeeping, listeners, push_lanes
         from queues.push import log
-        from queues.tasks import registry
+        from queues.tasks import journal, keeping, registry
 
         registry.autodiscover()
-        housekeeping.PURGES.append(push_lanes.remove_closed)
-        housekeeping.SWEEPS.append(log.prune)
+        # The engine knows of no tasks: it tells them, and asks for their share of the housekeeping.
+        listeners.LISTENERS[journal.NAME] = journal.listen
+        listeners.PURGED.append(journal.purge)
+        housekeeping.PURGES += [push_lanes.remove_closed, keeping.drop_locks]
+        housekeeping.SWEEPS += [log.prune, keeping.trim_archive]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from queues.broker import clock, names, queues, settings_versions, sql
 from queues.broker.db import Connection
 from queues.broker.errors import MessageNotFound
-from queues.broker.types import Encoding, Ids, MessageView, QueueStats, State
+from queues.broker.types import Encoding, Ids, MessageView, Micros, QueueStats, State
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
@@ -84,8 +84,13 @@ def page(account_id: int, queue: str, which: Which, *, limit: int, skip: int = 0
         queue_id, now = queues.id_of(db, account_id, queue), clock.now()
         given = {"reach": min(limit + skip, MAX_OFFSET)} if which is Which.DEAD else {}
         rows = db.rows(_PAGES[which], queue=queue_id, now=now, limit=limit, skip=skip, **given)
-        counts = _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=now)[0])
+        counts = count(db, queue_id, now)
         return MessagePage(views(db, rows), _total(counts, which))
+
+
+def count(db: Connection, queue_id: int, now: Micros) -> QueueStats:
+    """How many messages of the queue are in each state at ``now``."""
+    return _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=now)[0])
 
 
 def _total(counts: QueueStats, which: Which) -> int:
@@ -136,7 +141,7 @@ def stats(account_id: int, queue: str, *, tag: str = "") -> QueueStats:
         if tag:
             counts: dict[str, int] = dict(db.rows(sql.COUNT_TAGGED, queue=queue_id, tag=tag, now=clock.now()))
             return QueueStats(**{str(state): counts.get(str(state), 0) for state in State})
-        return _from_counters(db.rows(sql.COUNT_ALL, queue=queue_id, now=clock.now())[0])
+        return count(db, queue_id, clock.now())
 
 
 def _from_counters(row: Row) -> QueueStats:

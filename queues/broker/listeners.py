@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class Change(StrEnum):
+    EXTENDED = "extended"
+    """Its lease was, and the receiver said something with it; without that it is not told."""
     FAILED = "failed"
     """A delivery failed, and there will be another one."""
     ACKED = "acked"
@@ -32,7 +34,8 @@ class Change(StrEnum):
 
 
 class Happening(NamedTuple):
-    """One change of one message. ``error``: its last error, if it failed or died; ``note``: of an ack."""
+    """One change of one message. ``error``: its last error, if it failed or died; ``note``: what
+    its receiver said with an ack or extension."""
 
     queue_id: int
     offset: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -255,6 +255,11 @@ def id_of(db: Connection, account_id: int, name: str) -> int:
         raise QueueNotFound(name)
     queue_id: int = rows[0][0]
     return queue_id
+
+
+def names_of(db: Connection, queue_ids: Iterable[int]) -> dict[int, str]:
+    """The names of these queues, but for those that are deleted."""
+    return {row[0]: row[2] for row in db.rows(sql.QUEUES_NAMED, ids=sorted(queue_ids))}
 
 
 def _living(account_id: int, name: str) -> QuerySet[Queue]:

@@ -182,6 +182,8 @@ class Record:
         deadline = self.deadline
         self.due_at = until if deadline is None else min(until, deadline)
         self.updated_at, self.touched = now, True
+        if request.note is not None:
+            self._happened(Change.EXTENDED, now, request.note)
         return Outcome.DONE
 
     def fall_due(self, now: Micros) -> None:

@@ -86,6 +86,19 @@ def settle_queue(tx: Transaction, queue_id: int, operations: Sequence[Settling])
     return records
 
 
+class _Unasked:
+    """A call that nobody waits for."""
+
+    def __init__(self, settlements: Sequence[Settlement]) -> None:
+        self.settlements = settlements
+        self.result: list[Outcome] = []
+
+
+def settle_now(tx: Transaction, queue_id: int, settlements: Sequence[Settlement]) -> None:
+    """Apply settlements that the transaction itself thought of."""
+    settle_queue(tx, queue_id, [_Unasked(settlements)])
+
+
 def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
     if settlement.receipt is not None and not (record.leased(now) and record.receipt == settlement.receipt):
         return Outcome.NOT_HELD

@@ -283,12 +283,14 @@ class Nack(msgspec.Struct, frozen=True, gc=False):
 
 class Extend(msgspec.Struct, frozen=True, gc=False):
     """Hold the lease until ``seconds`` from now, but never beyond what the settings' ``attempt_seconds``
-    allow. ``shorten`` False: if it lasts longer already, it stays."""
+    allow. ``shorten`` False: if it lasts longer already, it stays. ``note``: what its receiver says of it so
+    far, for the message's listener."""
 
     public_id: str
     seconds: float
     receipt: int | None = None
     shorten: bool = True
+    note: object = None
 
 
 class Kill(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from queues.models.passing import Broadcast, SeenKey
 from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
 from queues.models.source import Source, SourceEvent
+from queues.models.tasks import Task, TaskEntry, TaskLock, TaskType
 from queues.models.usage import AccountUsage, ConsumeCalls
 
 __all__ = [
@@ -35,5 +36,9 @@ __all__ = [
     "Source",
     "SourceEvent",
     "Subscription",
+    "Task",
+    "TaskEntry",
+    "TaskLock",
+    "TaskType",
     "WorkerBeat",
 ]

@@ -54,7 +54,7 @@ _AMONG: dict[State | None, str] = {
 }
 
 
-def _selection(state: State | None, tagged: bool) -> str:
+def selection(state: State | None, tagged: bool) -> str:
     """FROM and WHERE for the messages of a queue that are in ``state`` now."""
     from_both = WITH_DELIVERY.replace("LEFT JOIN", "JOIN") if state is State.PENDING else WITH_DELIVERY
     return f"""
@@ -69,7 +69,7 @@ _CHOICES = [(state, tagged) for state in (None, *State) for tagged in (False, Tr
 VIEW_PAGES = {
     choice: Statement(
         f"""
-        SELECT {VIEW} {_selection(*choice)} AND {ALIVE}
+        SELECT {VIEW} {selection(*choice)} AND {ALIVE}
         ORDER BY m."offset" LIMIT :limit OFFSET :skip
         """
     )
@@ -112,7 +112,7 @@ ENDS = Statement(f"SELECT ({_END} LIMIT 1), ({_END} DESC LIMIT 1)")
 OFFSETS_IN_STATE = {
     choice: Statement(
         f"""
-        SELECT m."offset" {_selection(*choice)} AND m."offset" > :after AND m."offset" < :until
+        SELECT m."offset" {selection(*choice)} AND m."offset" > :after AND m."offset" < :until
         ORDER BY m."offset" LIMIT :limit
         """
     )
