@@ -77,6 +77,17 @@ class ApiKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+class BearerAuthentication(ApiKeyAuthentication):
+    """``Authorization: Bearer KEY`` alone."""
+
+    def shown(self, request: Request) -> str:
+        return str(request._request.META.get("HTTP_AUTHORIZATION", ""))
+
+    def key_in(self, shown: str) -> str | None:
+        scheme, _, key = shown.strip().partition(" ")
+        return super().key_in(key) if scheme.lower() == "bearer" else None
+
+
 class OpenAuthentication(ApiKeyAuthentication):
     """For dialects whose clients need no key: who shows none speaks for ``OKMQ_ANONYMOUS_ACCOUNT``, if the
     operator named one. A wrong key stays a wrong key."""

@@ -12,6 +12,9 @@ from queues.api.forq.views import NowhereViewSet
 urlpatterns = [
     path("", include("queues.api.okmq.urls")),
     path("", include("queues.api.forq.urls")),
+    path("", include("queues.api.agentuity.urls")),
+    # A client's base URL may end with a slash, and its paths begin with one.
+    path("/", include("queues.api.agentuity.urls")),
     path("live", health.live),
     path("ready", health.ready),
     path("metrics", metrics),

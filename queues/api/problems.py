@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from queues.broker import errors as broker_errors
+from queues.push import errors as push_errors
 from streams import errors as stream_errors
 
 
@@ -66,6 +67,11 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     stream_errors.OffsetNotAssigned: (400, ""),
     broker_errors.QuotaExceeded: (413, ""),
     broker_errors.QueueFull: (429, ""),
+    push_errors.DestinationNotFound: (404, "destination not found"),
+    push_errors.DestinationExists: (409, ""),
+    push_errors.InvalidDestination: (400, ""),
+    push_errors.DestinationDisabled: (409, "the destination is disabled"),
+    push_errors.DeliveryNotFound: (404, "delivery not found"),
     broker_errors.Unavailable: (503, "the database is not available, try again"),
     broker_errors.ShuttingDown: (503, "the server is stopping, try again"),
     # A lost or busy database seen outside the broker, for example while looking up a key.

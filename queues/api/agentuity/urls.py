@@ -1,0 +1,46 @@
+"""Agentuity's routes. Each also answers with one slash at its end, without a redirect: a redirect would turn a
+POST into a GET."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from queues.api.agentuity.messages import DeadLetterViewSet, MessageViewSet
+from queues.api.agentuity.views import QueueViewSet
+
+
+def _both(route: str, view: Any) -> Iterator[URLPattern]:
+    yield path(f"queue/{route}", view)
+    yield path(f"queue/{route}/", view)
+
+
+# The hot routes first: the resolver tries them in order.
+urlpatterns = [
+    *_both("receive/<str:name>", MessageViewSet.as_view({"get": "receive"})),
+    *_both("ack/<str:name>/<str:messageId>", MessageViewSet.as_view({"post": "ack"})),
+    *_both("messages/publish/<str:name>", MessageViewSet.as_view({"post": "publish"})),
+    *_both("messages/batch/<str:name>", MessageViewSet.as_view({"post": "batch"})),
+    *_both("nack/<str:name>/<str:messageId>", MessageViewSet.as_view({"post": "nack"})),
+    *_both("messages/get/<str:name>/<str:messageId>", MessageViewSet.as_view({"get": "retrieve"})),
+    *_both("messages/offset/<str:name>/<str:offset>", MessageViewSet.as_view({"get": "retrieve_at"})),
+    *_both("messages/list/<str:name>", MessageViewSet.as_view({"get": "list"})),
+    *_both("messages/delete/<str:name>/<str:messageId>", MessageViewSet.as_view({"delete": "destroy"})),
+    *_both("messages/replay/<str:name>/<str:messageId>", MessageViewSet.as_view({"post": "replay"})),
+    *_both("consume/<str:name>", MessageViewSet.as_view({"get": "consume"})),
+    *_both("head/<str:name>", MessageViewSet.as_view({"get": "head"})),
+    *_both("tail/<str:name>", MessageViewSet.as_view({"get": "tail"})),
+    *_both("create", QueueViewSet.as_view({"post": "create"})),
+    *_both("get/<str:name>", QueueViewSet.as_view({"get": "retrieve"})),
+    *_both("list", QueueViewSet.as_view({"get": "list"})),
+    *_both("update/<str:name>", QueueViewSet.as_view({"patch": "update"})),
+    *_both("delete/<str:name>", QueueViewSet.as_view({"delete": "destroy"})),
+    *_both("pause/<str:name>", QueueViewSet.as_view({"post": "pause"})),
+    *_both("resume/<str:name>", QueueViewSet.as_view({"post": "resume"})),
+    *_both("dlq/list/<str:name>", DeadLetterViewSet.as_view({"get": "list"})),
+    *_both("dlq/replay/<str:name>/<str:messageId>", DeadLetterViewSet.as_view({"post": "replay"})),
+    *_both("dlq/purge/<str:name>", DeadLetterViewSet.as_view({"delete": "purge"})),
+    *_both("dlq/delete/<str:name>/<str:messageId>", DeadLetterViewSet.as_view({"delete": "destroy"})),
+]
