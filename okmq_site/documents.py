@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.views.decorators.http import etag
 
 from okmq_site import errors
+from queues.api.agentuity import openapi as agentuity
 from queues.api.forq import openapi as forq
 from queues.api.okmq import openapi as okmq
 from queues.api.openapi.document import Document
 from queues.api.openapi.generate import document_json
 
-DOCUMENTS: dict[str, Document] = {document.name: document for document in (okmq.DOCUMENT, forq.DOCUMENT)}
+DOCUMENTS: dict[str, Document] = {
+    document.name: document for document in (okmq.DOCUMENT, agentuity.DOCUMENT, forq.DOCUMENT)
+}
 # Swagger UI sets styles on its elements and has its pictures in its own code; all else is from here.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "

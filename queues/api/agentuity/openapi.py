@@ -28,8 +28,8 @@ DOCUMENT = Document(
     name="agentuity",
     title="Message queues (Agentuity-compatible)",
     description=(
-        "Worker and pub/sub queues as Agentuity's JavaScript client 2.0 and its API document know them. Every "
-        "call needs an API key: `Authorization: Bearer <key>`.\n\n"
+        "Worker and pub/sub queues as Agentuity's JavaScript client 2.0 and its API document know them. "
+        "Every call needs an API key: `Authorization: Bearer <key>`.\n\n"
         'Every success is `{"success": true, "data": {...}}`, as the client reads it; the fields that the '
         "API document names stand beside `data` at top level as well. Paths also answer with a slash at "
         "their end or two at their beginning. A request body may have 32 MiB (the server's setting)."

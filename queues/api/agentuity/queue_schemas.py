@@ -1,7 +1,9 @@
-"""Queues and their settings as Agentuity spells them (agentuity.md sections 2 and 4), to and from the broker's."""
+"""Queues and their settings as Agentuity spells them (agentuity.md sections 2 and 4), to and from the
+broker's."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -135,6 +137,7 @@ class QueueListResponse(Struct):
     data: QueueListData
 
 
+_whole_name = re.compile(NAME_PATTERN.strip("^$"))
 _create = msgspec.json.Decoder(CreateQueueRequest)
 _update = msgspec.json.Decoder(UpdateQueueRequest)
 
@@ -143,7 +146,7 @@ def read_create(content: bytes) -> dict[str, Any]:
     """What ``broker.create_queue`` is to be given. Raises BadRequest."""
     sent = strict_json.decode_as(_create, content)
     return {
-        "name": _made_name() if sent.name is UNSET else sent.name,
+        "name": _made_name() if isinstance(sent.name, UnsetType) else _name(sent.name),
         "kind": sent.queue_type,
         "description": "" if sent.description is UNSET else _description(sent.description),
         "internal": sent.internal is True,
@@ -189,6 +192,12 @@ def queue_json(queue: QueueInfo, stats: QueueStats) -> Queue:
 
 def _made_name() -> str:
     return f"queue-{uuid4().hex[:12]}"
+
+
+def _name(text: str) -> str:
+    if not _whole_name.fullmatch(text):  # to the type's pattern a line feed at the end is nothing
+        raise BadRequest(f"name: must match {NAME_PATTERN}")
+    return text
 
 
 def _description(text: str) -> str:

@@ -1,5 +1,5 @@
-"""Agentuity's routes. Each also answers with one slash at its end, without a redirect: a redirect would turn a
-POST into a GET."""
+"""Agentuity's routes. Each also answers with one slash at its end, without a redirect: that would turn a POST
+into a GET."""
 
 from __future__ import annotations
 
