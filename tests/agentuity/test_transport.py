@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from accounts.models import Account
+from accounts.services import create_key
 from queues.api.agentuity.urls import urlpatterns
 from tests import wsgi
 
@@ -26,10 +29,15 @@ def test_only_a_bearer_with_a_key_is_let_in(ag: Client, shown: str | None) -> No
 
 
 @pytest.mark.contract("61")
-def test_every_route_asks_for_a_key_and_has_errors_in_their_shape(ag: Client) -> None:
-    """Unknown queues, wrong methods, no key: JSON from each route (``check`` looks at it)."""
+def test_every_route_asks_for_a_key_and_has_errors_in_their_shape(
+    ag: Client, q: Queue, stranger: Account
+) -> None:
+    """No key, no queue, another's queue, a wrong method: JSON from each route (``check`` looks at it)."""
+    other = Client(stranger, create_key(stranger, "test"))
+    message = q.publish()["id"]
     for pattern in urlpatterns:
-        path = "/" + str(pattern.pattern).replace("<str:name>", "none").replace("<str:", "").replace(">", "")
+        path = "/" + str(pattern.pattern).replace("<str:messageId>", message).replace("<str:offset>", "0")
+        path = re.sub(r"<str:(?!name)(\w+)>", r"\1", path)
         actions: dict[str, str] = pattern.callback.actions  # type: ignore[attr-defined]
         if "ingest" in path:
             continue
@@ -37,8 +45,9 @@ def test_every_route_asks_for_a_key_and_has_errors_in_their_shape(ag: Client) ->
             if method == "head":
                 continue
             ag.call(method.upper(), path, {}, headers={"Authorization": None}).expect(401)
-            if "none" in path:
-                ag.call(method.upper(), path, b"{").expect(404)
+            if "<str:name>" in path:
+                ag.call(method.upper(), path.replace("<str:name>", "none"), b"{").expect(404)
+                other.call(method.upper(), path.replace("<str:name>", q.name), {"payload": 1}).expect(404)
         wrong = next(one for one in ("put", "patch", "delete") if one not in actions)
         assert ag.call(wrong.upper(), path).expect(405).json()["code"] == "METHOD_NOT_ALLOWED"
 
@@ -82,8 +91,6 @@ def test_what_the_document_names_is_at_top_level(ag: Client, q: Queue) -> None:
 
 @pytest.mark.parametrize("scopes", [["read"], ["publish"], ["consume"], ["manage"]])
 def test_a_key_opens_what_its_scopes_say(account: Any, q: Queue, scopes: list[str]) -> None:
-    from accounts.services import create_key
-
     narrow = Queue(Client(account, create_key(account, "narrow", scopes=scopes)), q.name)
     message = q.publish()["id"]
     calls = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .adapter import Adapter
+from .agentuity import Agentuity
 from .engine import Engine
 from .forq import Forq
 from .okmq import Okmq
 
-ADAPTERS: tuple[type[Adapter], ...] = (Engine, Okmq, Forq)
+ADAPTERS: tuple[type[Adapter], ...] = (Engine, Okmq, Agentuity, Forq)

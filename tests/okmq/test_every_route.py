@@ -42,8 +42,9 @@ FREE_OF_KEYS = {
     "", "dashboard", "live", "ready", "metrics", "healthcheck", "openapi/<str:dialect>.json", "docs", "admin",
 }  # fmt: skip
 """Routes that belong to no account and open nothing of one."""
-OF_OTHER_DIALECTS = ("api/v1/",)
-"""In some of them queues come into being by use, so that a stranger finds one of his own: tests/forq."""
+OF_OTHER_DIALECTS = ("api/v1/", "queue/", "/queue/")
+"""Their own tests walk them. In some of them queues come into being by use, so that a stranger finds one of
+his own."""
 ANSWERED_ALL_THE_SAME = {
     ("QueueViewSet", "stats"): 200,
     ("MessageViewSet", "ack"): 204,
