@@ -6,7 +6,7 @@ from queues.broker.db import Statement
 
 # ---------------------------------------------------------------- usage
 
-OWNERS = Statement("SELECT id, account_id FROM queues_queue WHERE id {in:queues}")
+OWNERS = Statement("SELECT id, account_id, name FROM queues_queue WHERE id {in:queues}")
 
 ADD_TO_USAGE = Statement(
     """

@@ -236,6 +236,7 @@ class Lane:
                 for kind in _in_order(by_kind, db):
                     kind.run(tx, by_kind[kind])
                 write_counts(tx)
+                tx.wakes.learn_names(db)
                 db.committing = True
         except Exception as error:  # also what no database raised: a text or a number it cannot hold
             failure = Failure(error, db)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,11 +26,16 @@ from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
 from queues.broker.types import Micros, Received
-from queues.broker.wakes import HUB, of_account, of_room
+from queues.broker.wakes import HUB, Waiter, of_account, of_room
+from queues.broker.watchers import Pattern
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
+
+
+LOOK_FOR_CLIENT_SECONDS = 5.0
+"""How often somebody who waits looks whether its client is still there."""
 
 
 def receive(
@@ -44,6 +50,7 @@ def receive(
     consumer: str = "",
     gone: Callable[[], bool] | None = None,
     await_queue: bool = False,
+    hears: bool = False,
 ) -> list[Received]:
     """Lease up to ``limit`` ready messages, oldest first, to the caller; at once if there are any, else as
     soon as there is one within ``wait_seconds``. Each counts as an attempt.
@@ -51,12 +58,11 @@ def receive(
     ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
     before anything is handed out; True means that the client has hung up. ``await_queue``: a queue that does
     not exist may be made meanwhile, and counts as an empty one. ``consumer``: who holds them; where settings
-    say ``max_in_flight`` he gets no more than that together. While it waits the call holds no database
-    connection. Raises QueueNotFound, QuotaExceeded (too many calls like this one are open),
-    Unavailable.
-    """
+    say ``max_in_flight`` he gets no more than that together. ``hears``: while it waits it takes broadcasts,
+    too (``broadcast``), of which nothing is stored. While it waits the call holds no database connection.
+    Raises QueueNotFound, QuotaExceeded (too many calls like this one are open), Unavailable."""
 
-    def look() -> Look:
+    def look(woken_by: int | None) -> Look:
         operation = Receive(
             account_id,
             (queue,),
@@ -76,7 +82,7 @@ def receive(
 
     try:
         with concurrency.open_call(account_id):
-            return look_until(time.monotonic() + wait_seconds, look, limit, gone)
+            return look_until(time.monotonic() + wait_seconds, look, limit, gone, hears=hears)
     except QuotaExceeded:
         if not await_queue:
             with reading() as db:
@@ -85,36 +91,69 @@ def receive(
 
 
 def look_until(
-    deadline: float, take: Callable[[], Look], limit: int, gone: Callable[[], bool] | None
+    deadline: float,
+    take: Callable[[int | None], Look],
+    limit: int,
+    gone: Callable[[], bool] | None,
+    *,
+    hears: bool = False,
 ) -> list[Received]:
     """Look now, and again whenever there may be something new, until there is, or ``deadline`` (monotonic
-    seconds) has come, or ``gone`` says so."""
+    seconds) has come, or ``gone`` says so. ``take`` is told for which of its pattern's queues it was
+    woken."""
     woken_on: set[int] = set()
+    woken_by: int | None = None
     while True:
         stamp = HUB.stamp()
-        look = take()
-        for channel in woken_on - look.waits.keys():
-            # Now his hands are full: the signal was for somebody else.
+        look = take(woken_by)
+        for channel in woken_on - look.waits.keys() if look.messages or look.pattern is None else ():
+            # Now his hands are full, or he found something elsewhere: the signal was for somebody else.
             HUB.signal(channel)
         look.tell_due()
         if look.messages:
             _hand_over(look, limit)
             return look.messages
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
+        if deadline <= time.monotonic():
             return []
-        with HUB.park(look.waits, stamp, django_settings.OKMQ_MAX_PARKED) as place:
+        with _place(look, stamp, hears, gone) as place:
             if place is None:
                 return []
             look.tell_due()
-            place.wait(remaining)
-            leaving = HUB.closing or (gone is not None and gone())
+            leaving = _wait(place, deadline)
+        if place.given is not None:
+            return [place.given]
+        woken_by = place.woken_by
+        woken_on = _woken_on(look, place)
         if leaving:
-            if place.woken:
+            for channel in woken_on:
                 # For a message, it may be, if only in the last moment: let the next one look.
-                look.call_next()
+                HUB.signal(channel)
             return []
-        woken_on = set(look.waits) if place.woken else set()
+
+
+def _place(
+    look: Look, stamp: int, hears: bool, gone: Callable[[], bool] | None
+) -> AbstractContextManager[Waiter | None]:
+    most = django_settings.OKMQ_MAX_PARKED
+    return HUB.park(look.waits, stamp, most, pattern=look.pattern, hears=hears, gone=gone)
+
+
+def _wait(place: Waiter, deadline: float) -> bool:
+    """Until it is woken, the time is up or the client has hung up; True when it is to leave with nothing. A
+    client that is gone gives its place back within seconds, however long it wanted to wait."""
+    while True:
+        left = deadline - time.monotonic()
+        woken = place.wait(min(left, LOOK_FOR_CLIENT_SECONDS))
+        if HUB.closing or (place.gone is not None and place.gone()):
+            return True
+        if woken or left <= LOOK_FOR_CLIENT_SECONDS:
+            return False
+
+
+def _woken_on(look: Look, place: Waiter) -> set[int]:
+    if not place.woken:
+        return set()
+    return set(look.waits) if place.woken_by is None else {place.woken_by}
 
 
 def _hand_over(look: Look, limit: int) -> None:
@@ -128,11 +167,13 @@ def _hand_over(look: Look, limit: int) -> None:
 @dataclass(slots=True)
 class Look:
     """What one look into queues brought. ``waits``: the channels to wait on for more, and of each the tags
-    that matter, none for any. ``next_due``: of a channel when more becomes ready by the clock alone."""
+    that matter, none for any; ``pattern``: which other queues. ``next_due``: of a channel when more becomes
+    ready by the clock alone."""
 
     waits: dict[int, tuple[str, ...]]
     messages: list[Received]
     next_due: dict[int, Micros]
+    pattern: Pattern | None = None
 
     def tell_due(self) -> None:
         for channel, at in self.next_due.items():

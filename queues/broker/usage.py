@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from queues.broker import account_sql, sql
+from queues.broker import account_sql, identities, sql
 
 if TYPE_CHECKING:
-    from queues.broker.db import Connection
     from queues.broker.lanes import Transaction
 
-MAX_KNOWN_OWNERS = 100_000
 MAX_SHARDS = 64
-
-_owners: dict[int, int] = {}
 
 
 def write_counts(tx: Transaction) -> None:
@@ -23,7 +19,7 @@ def write_counts(tx: Transaction) -> None:
     for queue_id, changes in tx.tally.changes():
         tx.db.run(sql.ADD_TO_COUNTER, queue=queue_id, shard=tx.tally.shard, **changes)
         if changes["messages"] or changes["bytes"]:
-            owner = _owner(tx.db, queue_id)
+            owner = identities.of(tx.db, queue_id).account_id
             used[owner][0] += changes["messages"]
             used[owner][1] += changes["bytes"]
     for account_id, (messages, size) in tx.tally.elsewhere.items():
@@ -40,17 +36,6 @@ def write_counts(tx: Transaction) -> None:
                 bytes=size,
                 peak=tx.budget.highest(account_id),
             )
-
-
-def _owner(db: Connection, queue_id: int) -> int:
-    """The queue's account, which never changes, so that it is asked once in a process. The queue's row is
-    there, though deleted perhaps: it goes after its last message."""
-    found = _owners.get(queue_id)
-    if found is None:
-        if len(_owners) >= MAX_KNOWN_OWNERS:
-            _owners.clear()
-        found = _owners[queue_id] = db.rows(account_sql.OWNERS, queues=[queue_id])[0][1]
-    return found
 
 
 def merge_shards(tx: Transaction, limit: int) -> int:

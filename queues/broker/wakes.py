@@ -7,7 +7,10 @@ Receivers also wake by the clock, when a delayed message or a lease falls due.
 Those who follow a stream park here too, under one cap with all others. A stream's channel is minus its id
 (``of_stream``), so that it never meets a queue's; what else is said here of queues holds for it. So do those
 who wait for a queue that is not made yet (``of_account``).
-"""
+
+A receiver may also wait for any queue whose name begins in a certain way (``watchers``). It parks on the
+channel of a queue that stands for the pattern, and a message of a queue that matches goes to it before it
+goes to those who wait for that queue alone."""
 
 from __future__ import annotations
 
@@ -17,41 +20,51 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from queues.broker import clock
-from queues.broker.types import Micros
+from queues.broker import clock, identities
+from queues.broker.types import Micros, Received
+from queues.broker.watchers import Pattern, Watchers
+
+if TYPE_CHECKING:
+    from queues.broker.db import Connection
 
 EVERYONE = -1
 LONGEST_NAP_SECONDS = 60.0
 
-# Channels that are no queue's begin here.
-_PUSH = 1 << 61
-_ACCOUNT = 1 << 62
+# Channels that are no queue's own: each sort has a range for itself, above all ids.
+NUMBER, ROOM, PUSH, ACCOUNT = 1 << 60, 2 << 60, 3 << 60, 4 << 60
+FIRST_OTHER = NUMBER
 
 Signal = dict[int, int]
 """Queue id: how many messages became ready there, or EVERYONE when the queue itself changed."""
 
 
+def is_queue(channel: int) -> bool:
+    """Whether the channel is a queue's own."""
+    return 0 < channel < FIRST_OTHER
+
+
 def of_push(queue_id: int) -> int:
     """The channel on which pushers hear that a queue has something for its destinations."""
-    return _PUSH + queue_id
+    return PUSH + queue_id
 
 
 def of_account(account_id: int) -> int:
     """The channel on which those wait who want a queue of the account that does not exist. All are woken
     whenever it gets one: that is rare, and a look costs little."""
-    return _ACCOUNT + account_id
+    return ACCOUNT + account_id
 
 
 def of_room(queue_id: int) -> int:
     """The channel on which those wait whose consumer has as many of the queue's messages in its hands as it
     may; by tag, which is the consumer. They would only swallow the signals that are for others."""
-    return (1 << 61) + queue_id
+    return ROOM + queue_id
 
 
 def of_number(number: int) -> int:
     """A channel of its own for what is neither queue nor stream; ``number`` below 2 ** 60."""
-    return (1 << 60) + number
+    return NUMBER + number
 
 
 def of_stream(stream_id: int) -> int:
@@ -60,13 +73,29 @@ def of_stream(stream_id: int) -> int:
 
 
 class Waiter:
-    """One parked receiver. ``wanted``: of each channel it waits on, the only tags it takes, none for any."""
+    """One parked receiver. ``wanted``: of each channel it waits on, the only tags it takes, none for any.
+    ``pattern``: which other queues it takes messages of. ``hears``: whether it takes broadcasts. ``gone``:
+    tells whether its client has hung up.
 
-    __slots__ = ("_lock", "wanted", "woken")
+    ``woken_by``: the queue of the message it was woken for, if that is one of the pattern's; ``given``: the
+    broadcast it is to hand out."""
 
-    def __init__(self, wanted: Mapping[int, Sequence[str]]) -> None:
+    __slots__ = ("_lock", "given", "gone", "hears", "pattern", "wanted", "woken", "woken_by")
+
+    def __init__(
+        self,
+        wanted: Mapping[int, Sequence[str]],
+        pattern: Pattern | None = None,
+        hears: bool = False,
+        gone: Callable[[], bool] | None = None,
+    ) -> None:
         self.wanted = wanted
+        self.pattern = pattern
+        self.hears = hears
+        self.gone = gone
         self.woken = False
+        self.woken_by: int | None = None
+        self.given: Received | None = None
         # A bare lock as a one-shot event: hundreds of these are parked at once.
         self._lock = threading.Lock()
         self._lock.acquire()
@@ -107,9 +136,10 @@ class Hub:
         self._lock = threading.Lock()
         self._parked: dict[int, deque[Waiter]] = defaultdict(deque)
         self._followers: dict[int, set[Follower]] = {}
+        self._watchers = Watchers()
         self._count = 0
         # When each queue was last signalled, on a counter of signals: closes the gap between a receiver's
-        # empty look and its parking.
+        # empty look and its parking. The latest are the last.
         self._signals = 0
         self._last: dict[int, int] = {}
         self.pushing = False
@@ -175,23 +205,33 @@ class Hub:
         return self._signals
 
     @contextmanager
-    def park(self, wanted: Mapping[int, Sequence[str]], stamp: int, limit: int) -> Iterator[Waiter | None]:
+    def park(
+        self,
+        wanted: Mapping[int, Sequence[str]],
+        stamp: int,
+        limit: int,
+        *,
+        pattern: Pattern | None = None,
+        hears: bool = False,
+        gone: Callable[[], bool] | None = None,
+    ) -> Iterator[Waiter | None]:
         """A place to wait at, for each channel with the tags that are wanted there (none: any); already woken
         if one of them was signalled since ``stamp``. None when ``limit`` receivers are parked or the process
-        is stopping."""
+        is stopping. ``Waiter`` tells of the options."""
         self.on_park()
-        waiter = Waiter(wanted)
+        waiter = Waiter(wanted, pattern, hears, gone)
         with self._lock:
             if self._count >= limit or self.closing:
                 waiter_or_none = None
             else:
                 waiter_or_none = waiter
                 self._count += 1
-                if any(self._last.get(channel, 0) > stamp for channel in wanted):
+                if self._signalled_since(stamp, waiter):
                     waiter.wake()
                 else:
                     for channel in wanted:
                         self._parked[channel].append(waiter)
+                    self._watchers.add(waiter)
         if waiter_or_none is None:
             yield None
             return
@@ -202,17 +242,52 @@ class Hub:
                 self._count -= 1
                 for channel in wanted:
                     self._forget(channel, waiter)
+                self._watchers.discard(waiter)
+
+    def _signalled_since(self, stamp: int, waiter: Waiter) -> bool:
+        if any(self._last.get(channel, 0) > stamp for channel in waiter.wanted):
+            return True
+        if waiter.pattern is not None:
+            for channel in reversed(self._last):
+                if self._last[channel] <= stamp:
+                    break
+                if is_queue(channel) and waiter.pattern.may_match(channel):
+                    return True
+        return False
 
     def _forget(self, queue_id: int, waiter: Waiter) -> None:
         waiters = self._parked.get(queue_id)
         if waiters is None:
             return
-        # Who waits on several was taken out of one of them when it was woken.
-        if not waiter.woken or len(waiter.wanted) > 1:
+        # Who waits in several places was taken out of one of them when it was woken.
+        if not waiter.woken or len(waiter.wanted) > 1 or waiter.pattern is not None or waiter.hears:
             with contextlib.suppress(ValueError):
                 waiters.remove(waiter)
         if not waiters:
             del self._parked[queue_id]
+
+    def waiting(self, queue_id: int) -> int:
+        """How many receivers are parked on the queue, or on the pattern it stands for, and have a client
+        yet."""
+        with self._lock:
+            waiters = [waiter for waiter in self._parked.get(queue_id, ()) if not waiter.woken]
+        return sum(waiter.gone is None or not waiter.gone() for waiter in waiters)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody waits under a pattern: then it matters which queue is which."""
+        return bool(self._watchers)
+
+    def broadcast(self, queue_id: int, message: Received) -> int:
+        """Give ``message`` to everybody who waits for the queue now, by its name or under a pattern, and
+        takes broadcasts. How many that were."""
+        with self._lock:
+            waiters = [*self._parked.get(queue_id, ()), *self._watchers.of(queue_id, surely=True)]
+            hearing = [waiter for waiter in dict.fromkeys(waiters) if waiter.hears and not waiter.woken]
+            for waiter in hearing:
+                waiter.given = message
+                waiter.wake()
+        return len(hearing)
 
     def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> None:
         """``count`` messages of the queue became ready, with these tags if that is known. If it is not, one
@@ -220,8 +295,10 @@ class Hub:
         with self._lock:
             self._stamp(queue_id)
             self._wake_followers(queue_id)
-            if _PUSH <= queue_id < _ACCOUNT:
-                self.tell_pushers(queue_id - _PUSH)
+            if PUSH <= queue_id < ACCOUNT:
+                self.tell_pushers(queue_id - PUSH)
+            if self._watchers and is_queue(queue_id):
+                count -= self._wake_watchers(queue_id, count)
             waiters = self._parked.get(queue_id)
             if not waiters:
                 return
@@ -242,6 +319,15 @@ class Hub:
                 count -= not wanted or left is not None
             waiters.extendleft(reversed(passed_over))
 
+    def _wake_watchers(self, queue_id: int, count: int) -> int:
+        """Wake up to ``count`` of those whose pattern the queue matches. How many of the messages are theirs:
+        none, if it is not known that it does."""
+        woken = self._watchers.of(queue_id)[:count]
+        for waiter in woken:
+            waiter.woken_by = queue_id
+            waiter.wake()
+        return len(woken) if identities.known(queue_id) is not None else 0
+
     def _wake_followers(self, channel: int) -> None:
         for follower in self._followers.get(channel, ()):
             follower.wake()
@@ -252,6 +338,7 @@ class Hub:
             # A receiver just between look and parking may miss the one signal forgotten here; the fallback
             # look finds its message.
             self._last.clear()
+        self._last.pop(queue_id, None)
         self._last[queue_id] = self._signals
 
     def wake_everyone(self, queue_id: int | None = None) -> None:
@@ -278,7 +365,7 @@ class Hub:
             if news:
                 # Somebody between look and parking has not seen this: the stamp sends him back to look.
                 self._stamp(queue_id)
-            if not self._parked.get(queue_id) and queue_id not in self._followers:
+            if not self._is_awaited(queue_id):
                 return  # whoever parks later has looked and knows
             # Only the earliest is kept. The receiver it wakes looks, and brings back the next one.
             if at >= self._next_due.get(queue_id, at + 1):
@@ -290,6 +377,11 @@ class Hub:
                 self._clock_thread.start()
             if self._due[0] == (at, queue_id):
                 self._due_changed.notify()
+
+    def _is_awaited(self, channel: int) -> bool:
+        if self._parked.get(channel) or channel in self._followers:
+            return True
+        return bool(self._watchers) and is_queue(channel) and bool(self._watchers.of(channel))
 
     def _tick(self) -> None:
         while not self.closing:
@@ -335,6 +427,12 @@ class Wakes:
     def everyone(self, queue_id: int) -> None:
         """The queue itself changed: deleted, paused, resumed."""
         self._everyone.add(queue_id)
+
+    def learn_names(self, db: Connection) -> None:
+        """To be called before the commit: whoever waits under a pattern wants to know which queues these
+        are."""
+        if HUB.watched and (self._ready or self._due):
+            identities.learn(db, filter(is_queue, self._ready.keys() | self._due.keys()))
 
     def send(self) -> None:
         for queue_id, tags in self._ready.items():

@@ -51,6 +51,30 @@ QUEUES_FOR_RECEIVE = Statement(
 """With each queue the next instant at which a message of it becomes ready by the clock alone, and whether
 any of its messages has a partition key."""
 
+NEXT_MATCHING = Statement(
+    """
+    SELECT q.name FROM queues_queue q
+    WHERE q.account_id = :account AND q.deleted_at IS NULL AND q.paused_at IS NULL AND NOT q.internal
+        AND q.name > :after AND (:until = '' OR q.name <= :until) AND substr(q.name, 1, :length) = :prefix
+        AND (EXISTS (SELECT 1 FROM queues_delivery d
+                     WHERE d.queue_id = q.id AND d.lane = 0 AND d.state = 1)
+            OR EXISTS (SELECT 1 FROM queues_delivery d
+                       WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2) AND d.due_at <= :now))
+    ORDER BY q.name LIMIT 1
+    """
+)
+"""The next queue of the account, by name, that begins with the prefix and has something to hand out."""
+
+NEXT_DUE_MATCHING = Statement(
+    """
+    SELECT min((SELECT min(d.due_at) FROM queues_delivery d
+                WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)))
+    FROM queues_queue q
+    WHERE q.account_id = :account AND q.deleted_at IS NULL AND q.paused_at IS NULL AND NOT q.internal
+        AND substr(q.name, 1, :length) = :prefix
+    """
+)
+
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
 
 NEXT_OFFSET = Statement("SELECT next_offset FROM queues_queue WHERE id = :queue")
