@@ -27,6 +27,10 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
                                                                            QueueNotFound, QuotaExceeded
         gone: called before a parked receiver claims; True = its client hung up, hand out nothing
         await_queue: wait for a queue that does not exist, too
+    receive_matching(account_id, prefix, place, **options) -> (queue, list[Received])    QueueNotFound
+        from any queue whose name begins so; waits at the queue ``place``
+    broadcast(account_id, queue, message, *, once=None) -> bool   to those who wait now  QueueNotFound
+
     settle(account_id, queue, settlements) -> list[Outcome]                              QueueNotFound
     give_back(account_id, queue, message, *, to="") -> None                              QueueNotFound
         the message anew, as its holder has it, at the end of the queue
@@ -51,6 +55,7 @@ Any of them may raise Unavailable.
 
 from queues.broker import neighbours  # noqa: F401  (tells and hears other processes)
 from queues.broker.account import Usage, account_usage
+from queues.broker.broadcasts import broadcast
 from queues.broker.browse import get_message, get_messages, log_ends, page, peek, read_log, stats
 from queues.broker.bulk import delete_messages, replay
 from queues.broker.errors import (
@@ -67,6 +72,7 @@ from queues.broker.errors import (
 from queues.broker.followers import follow, followers_of
 from queues.broker.give_back import give_back
 from queues.broker.moves import move_ready
+from queues.broker.patterns import receive_matching
 from queues.broker.publish import publish, publish_topic
 from queues.broker.queues import (
     create_queue,
@@ -93,6 +99,7 @@ __all__ = [
     "Unavailable",
     "Usage",
     "account_usage",
+    "broadcast",
     "create_queue",
     "delete_messages",
     "delete_queue",
@@ -113,6 +120,7 @@ __all__ = [
     "publish_topic",
     "read_log",
     "receive",
+    "receive_matching",
     "replay",
     "resume_queue",
     "settle",

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from queues.broker import audit, concurrency, due, events, queues, seen_keys, usage
+from queues.broker import audit, broadcasts, concurrency, due, events, queues, seen_keys, usage
 from queues.broker.errors import BrokerError, ShuttingDown
 from queues.broker.lanes import Transaction, in_transaction
 from queues.fields import to_datetime
@@ -40,7 +40,13 @@ Chore = Callable[[Transaction, int], int]
 
 # Whoever has tables of his own beside the engine's adds to these when his app is ready.
 SWEEPS: list[Chore] = [due.sweep, audit.prune, events.prune]
-PURGES: list[Chore] = [queues.purge_deleted, usage.merge_shards, concurrency.drop_lost, seen_keys.purge]
+PURGES: list[Chore] = [
+    queues.purge_deleted,
+    usage.merge_shards,
+    concurrency.drop_lost,
+    seen_keys.purge,
+    broadcasts.purge,
+]
 
 
 def run(stop: threading.Event) -> None:

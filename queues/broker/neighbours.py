@@ -16,15 +16,16 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from queues.broker import clock, sql
+from queues.broker import clock, identities, sql
 from queues.broker.errors import BrokerError
 from queues.broker.lanes import LANES, Operation, Transaction
-from queues.broker.wakes import EVERYONE, HUB, Signal
+from queues.broker.wakes import EVERYONE, HUB, Signal, is_queue, of_broadcasts
 
 log = logging.getLogger("okmq.neighbours")
 
@@ -128,14 +129,52 @@ def hear(payload: str) -> None:
     speaker, *changes = payload.split(" ")
     if speaker == origin():
         return
-    for change in changes:
-        queue_id, _, count = change.partition(":")
-        if queue_id == "0":
+    told = {int(channel): int(count) for channel, _, count in (change.partition(":") for change in changes)}
+    _learn_names(told)
+    for channel, count in told.items():
+        if channel == 0:
             look_again()
-        elif int(count) == EVERYONE:
-            HUB.wake_everyone(int(queue_id))
+        elif channel == of_broadcasts():
+            _do_later_work()
+        elif count == EVERYONE:
+            HUB.wake_everyone(channel)
         else:
-            HUB.signal(int(queue_id), int(count))
+            HUB.signal(channel, count)
+
+
+LATER: list[Callable[[], None]] = []
+"""What else to do when others have written something."""
+
+
+def _do_later_work() -> None:
+    for work in LATER:
+        try:
+            work()
+        except BrokerError as error:
+            log.warning("cannot hear other processes: %s", error)
+
+
+def _learn_names(told: Signal) -> None:
+    """Whoever waits under a pattern is to be woken for its queues only. Without their names he looks in
+    vain."""
+    unknown = [channel for channel in told if is_queue(channel) and identities.known(channel) is None]
+    if unknown and HUB.watched:
+        with contextlib.suppress(BrokerError):
+            LANES.of("receive").submit(Names(unknown))
+
+
+class Names(Operation):
+    """Having ``identities`` know these queues."""
+
+    __slots__ = ("queue_ids",)
+
+    def __init__(self, queue_ids: list[int]) -> None:
+        super().__init__()
+        self.queue_ids = queue_ids
+
+    @classmethod
+    def run(cls, tx: Transaction, operations: list[Names]) -> None:
+        identities.learn(tx.db, {queue_id for operation in operations for queue_id in operation.queue_ids})
 
 
 def look_again() -> None:
@@ -143,6 +182,8 @@ def look_again() -> None:
     for queue_id in HUB.queues():
         HUB.signal(queue_id)
     HUB.tell_pushers()
+    if HUB.parked:
+        _do_later_work()
 
 
 class Watcher(threading.Thread):

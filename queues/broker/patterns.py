@@ -45,24 +45,16 @@ def receive_matching(
     messages of it alone. ``place``: the queue that stands for the pattern; who finds nothing waits there. A
     message goes to one who waits under a pattern before it goes to those who wait for its queue. Raises
     QueueNotFound when there is nothing and no queue ``place``, QuotaExceeded, Unavailable."""
-    pattern = Pattern(account_id, prefix)
-    looks: list[Match] = []
-
-    def look(woken_by: int | None) -> Look:
-        operation = Match(
-            pattern, place, wait_seconds > 0, woken_by, limit, auto_ack, lease_seconds, consumer
-        )
-        looks[:] = [operation]
-        found: Look = LANES.of("receive").submit(operation)
-        return found
-
+    search = Match(
+        Pattern(account_id, prefix), place, wait_seconds > 0, limit, auto_ack, lease_seconds, consumer
+    )
+    deadline = time.monotonic() + wait_seconds
     with concurrency.open_call(account_id):
-        messages = look_until(time.monotonic() + wait_seconds, look, limit, gone, hears=hears)
-    name = looks[0].served
-    if messages and not name:  # a broadcast
+        messages = look_until(deadline, search.look, limit, gone, hears=hears, told=search.note_waker)
+    if messages and not search.served:  # a broadcast
         identity = identities.known(messages[0].queue_id)
-        name = identity.name if identity is not None else ""
-    return name, messages
+        search.served = identity.name if identity is not None else ""
+    return search.served, messages
 
 
 class Match(Operation):
@@ -78,7 +70,6 @@ class Match(Operation):
         pattern: Pattern,
         place: str,
         waits: bool,
-        woken_by: int | None,
         limit: int,
         auto_ack: bool,
         lease_seconds: float | None,
@@ -88,16 +79,24 @@ class Match(Operation):
         self.pattern = pattern
         self.place = place
         self.waits = waits
-        self.woken_by = woken_by
+        self.woken_by: int | None = None
         self.limit = limit
         self.auto_ack = auto_ack
         self.lease_seconds = lease_seconds
         self.consumer = consumer
         self.served = ""
 
+    def look(self) -> Look:
+        found: Look = LANES.of("receive").submit(self)
+        return found
+
+    def note_waker(self, queue_id: int | None) -> None:
+        self.woken_by = queue_id
+
     @classmethod
     def run(cls, tx: Transaction, operations: list[Match]) -> None:
         for operation in operations:
+            operation.served = ""
             operation.result = _first_that_has_some(tx, operation) or _nothing(tx, operation)
 
 

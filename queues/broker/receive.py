@@ -62,7 +62,7 @@ def receive(
     too (``broadcast``), of which nothing is stored. While it waits the call holds no database connection.
     Raises QueueNotFound, QuotaExceeded (too many calls like this one are open), Unavailable."""
 
-    def look(woken_by: int | None) -> Look:
+    def look() -> Look:
         operation = Receive(
             account_id,
             (queue,),
@@ -92,20 +92,20 @@ def receive(
 
 def look_until(
     deadline: float,
-    take: Callable[[int | None], Look],
+    take: Callable[[], Look],
     limit: int,
     gone: Callable[[], bool] | None,
     *,
     hears: bool = False,
+    told: Callable[[int | None], None] | None = None,
 ) -> list[Received]:
     """Look now, and again whenever there may be something new, until there is, or ``deadline`` (monotonic
     seconds) has come, or ``gone`` says so. ``take`` is told for which of its pattern's queues it was
     woken."""
     woken_on: set[int] = set()
-    woken_by: int | None = None
     while True:
         stamp = HUB.stamp()
-        look = take(woken_by)
+        look = take()
         for channel in woken_on - look.waits.keys() if look.messages or look.pattern is None else ():
             # Now his hands are full, or he found something elsewhere: the signal was for somebody else.
             HUB.signal(channel)
@@ -122,7 +122,8 @@ def look_until(
             leaving = _wait(place, deadline)
         if place.given is not None:
             return [place.given]
-        woken_by = place.woken_by
+        if told is not None:
+            told(place.woken_by)
         woken_on = _woken_on(look, place)
         if leaving:
             for channel in woken_on:

@@ -143,12 +143,14 @@ class Record:
         self._happened(Change.ACKED, now, note)
         return Outcome.DONE
 
-    def ack_once(self, now: Micros, delete: bool | None) -> Outcome:
-        """An ack that says whether it was this one that did it."""
+    def ack_once(self, now: Micros, delete: bool | None, *, may_be_late: bool) -> Outcome:
+        """An ack that says whether it was this one that did it. That of the one who gave the message back a
+        moment ago (give_back.py) concerns nobody any more: it is such a one if nobody else holds the message,
+        or if its client always sends one."""
         if self.acked_at is not None:
             return Outcome.NOT_HELD
-        if self.late_ack_until is not None and now < self.late_ack_until:
-            # From the one who gave it back a moment ago (give_back.py): it concerns nobody any more.
+        expected = self.late_ack_until is not None and now < self.late_ack_until
+        if expected and (may_be_late or not self.leased(now)):
             self.late_ack_until = None
             self.late_ack_came = True
             return Outcome.DONE

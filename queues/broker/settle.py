@@ -106,7 +106,7 @@ def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
         if settlement.only_leased and not record.leased(now):
             return Outcome.NOT_HELD
         if settlement.once:
-            return record.ack_once(now, settlement.delete)
+            return record.ack_once(now, settlement.delete, may_be_late=settlement.may_be_late)
         return record.ack(now, settlement.delete, settlement.note)
     return _APPLY[type(settlement)](record, now, settlement)
 

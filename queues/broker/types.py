@@ -258,7 +258,7 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     """``delete``: True removes the message, False keeps it, None does what its settings' auto_delete says.
     With ``receipt`` None any live or dead message may be acked by id alone (``only_leased``: only one that
     somebody holds); otherwise only while that receipt's lease is the latest one. ``once``: not if it is acked
-    already, and not if it is the former holder's after ``give_back``; that one is taken for done.
+    already. ``may_be_late``: its client also acks what it has given back (``give_back``).
     ``note``: what the receiver says of it, for the message's listener."""
 
     public_id: str
@@ -266,6 +266,7 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     receipt: int | None = None
     only_leased: bool = False
     once: bool = False
+    may_be_late: bool = False
     note: object = None
 
 

@@ -33,7 +33,7 @@ EVERYONE = -1
 LONGEST_NAP_SECONDS = 60.0
 
 # Channels that are no queue's own: each sort has a range for itself, above all ids.
-NUMBER, ROOM, PUSH, ACCOUNT = 1 << 60, 2 << 60, 3 << 60, 4 << 60
+NUMBER, ROOM, PUSH, ACCOUNT, BROADCASTS = (n << 60 for n in range(1, 6))
 FIRST_OTHER = NUMBER
 
 Signal = dict[int, int]
@@ -65,6 +65,11 @@ def of_room(queue_id: int) -> int:
 def of_number(number: int) -> int:
     """A channel of its own for what is neither queue nor stream; ``number`` below 2 ** 60."""
     return NUMBER + number
+
+
+def of_broadcasts() -> int:
+    """The channel on which processes tell each other that there are broadcasts to be heard."""
+    return BROADCASTS
 
 
 def of_stream(stream_id: int) -> int:

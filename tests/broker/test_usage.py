@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Account
 from queues import broker
-from queues.broker import housekeeping, usage
+from queues.broker import housekeeping, identities, usage
 from queues.broker.errors import BrokerError
 from queues.broker.lanes import Transaction, in_transaction
 from queues.models import AccountUsage
@@ -165,10 +165,10 @@ def test_many_shards_are_merged(q: Handle, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_owner_of_a_queue_is_asked_once(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     q.publish("m")
-    monkeypatch.setattr(usage, "_owners", dict(usage._owners))
-    assert usage._owners[q.id] == q.account_id
-    monkeypatch.setattr(usage, "MAX_KNOWN_OWNERS", len(usage._owners))
-    del usage._owners[q.id]
+    monkeypatch.setattr(identities, "_known", dict(identities._known))
+    assert identities.known(q.id) == (q.account_id, q.name)
+    monkeypatch.setattr(identities, "MAX_KNOWN", len(identities._known))
+    del identities._known[q.id]
     q.publish("n")
     q.publish("o")
     assert counted(q.account_id)[0] == 3

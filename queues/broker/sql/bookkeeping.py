@@ -45,6 +45,24 @@ FORGET_KEYS = Statement(
     """
 )
 
+ADD_BROADCAST = Statement(
+    """
+    INSERT INTO queues_broadcast (queue_id, origin, document, at) VALUES (:queue, :origin, :document, :now)
+    """
+)
+BROADCASTS = Statement(
+    """
+    SELECT id, queue_id, document, at FROM queues_broadcast
+    WHERE at > :since AND origin <> :origin ORDER BY at, id
+    """
+)
+FORGET_BROADCASTS = Statement(
+    """
+    DELETE FROM queues_broadcast
+    WHERE id IN (SELECT id FROM queues_broadcast WHERE at <= :before ORDER BY at LIMIT :limit) RETURNING id
+    """
+)
+
 LOAD_SETTINGS = Statement("SELECT id, document FROM queues_settingsversion WHERE id {in:ids}")
 FIND_SETTINGS = Statement("SELECT id FROM queues_settingsversion WHERE digest = :digest")
 STORE_SETTINGS = Statement(
