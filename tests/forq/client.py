@@ -29,6 +29,7 @@ Message = dict[str, str]
 def check(answer: Answer) -> Answer:
     """Empty 204s, errors of one field, security headers everywhere."""
     assert SECURITY.items() <= answer.headers.items(), answer
+    assert "www-authenticate" not in answer.headers, answer
     if answer.status == 204:
         assert answer.content == b"" and "content-type" not in answer.headers, answer
     else:

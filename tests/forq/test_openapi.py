@@ -19,6 +19,7 @@ OF_THEIR_CONSOLE = "bad_request.dlq_only_operation"
 
 ERROR = r".* (4|5)\d\d "
 OURS_TOO = "keys have scopes here, and a database that is away is told as that"
+ANY_ID = "messages of other dialects have ids of their own (docs/dialects.md)"
 OPTIONAL = "older clients show no receipt, and may be given none (§0)"
 DIFFERENCES = [
     Difference("codes of ours, and none of their console's", ERROR + r"\.code enum", THEIR_CODES, CODES),
@@ -30,6 +31,8 @@ DIFFERENCES = [
     Difference(OURS_TOO, r".* (403|503) \.code required", ABSENT, True),
     Difference(OURS_TOO, r".* (403|503) \.code enum", ABSENT, CODES),
     Difference(OPTIONAL, r".* header X-Forq-Receipt required", True, False),
+    Difference(ANY_ID, r".* 200 \.id format", "uuid", ABSENT),
+    Difference(ANY_ID, r".* path messageId format", "uuid", ABSENT),
     Difference(OPTIONAL, r"GET .* 200 \.receipt required", True, False),
     Difference(
         "null counts as absent, as everywhere", r".*\.processAfter type", ["integer", "null"], "integer"

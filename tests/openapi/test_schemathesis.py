@@ -1,4 +1,4 @@
-"""schemathesis calls a real server by its own document, as it should and as it should not, and finds nothing.
+"""schemathesis calls a real server by its own documents, as it should and as it should not: nothing is found.
 
 Which checks and with what names: ``schemathesis.toml``. A failure prints a curl command that repeats it.
 """
@@ -15,14 +15,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from queues.api.okmq.openapi import DOCUMENT
+from okmq_site.documents import DOCUMENTS
 from queues.api.openapi.generate import generate
-from tests.server import ServerFactory
+from tests.server import Server, ServerFactory
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SECONDS = 120.0
 # Its choices follow from the seed: a run that failed fails again.
-OPTIONS = ["--phases=coverage,fuzzing,stateful", "--max-examples=10", "--seed=1", "--continue-on-failure"]
+OPTIONS = ["--phases=coverage,fuzzing,stateful", "--seed=1", "--continue-on-failure"]
 OPTIONS += ["--generation-database=none", "--no-color"]
 
 
@@ -42,17 +42,28 @@ def furnish(client: httpx.Client) -> None:
         assert client.post(f"/streams/{stream}/messages", json=entries).status_code == 204
 
 
-@pytest.mark.slow
-@pytest.mark.once
-def test_schemathesis_finds_nothing(make_server: ServerFactory, tmp_path: Path) -> None:
-    server = make_server(DJANGO_SETTINGS_MODULE="tests.openapi.quick_polls")
+@pytest.fixture(scope="module")
+def furnished(server_factory: ServerFactory) -> tuple[Server, str]:
+    """A server on which there is something to be found, and the key to it."""
+    server = server_factory.start(DJANGO_SETTINGS_MODULE="tests.openapi.quick_polls")
     key = server.create_key()[1]
     with httpx.Client(base_url=server.url, headers={"Authorization": key}) as client:
         furnish(client)
+    return server, key
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize(("name", "examples"), [("okmq", 10), ("forq", 4)])
+def test_schemathesis_finds_nothing(
+    name: str, examples: int, furnished: tuple[Server, str], tmp_path: Path
+) -> None:
+    server, key = furnished
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", *OPTIONS]
-    command += ["--header", f"Authorization: {key}", f"{server.url}/openapi/okmq.json"]
+    command += ["--header", f"Authorization: {key}", "--header", f"X-API-Key: {key}"]
+    command += [f"--max-examples={examples}", f"{server.url}/openapi/{name}.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    operations = sum(len(item) for item in generate(DOCUMENT)["paths"].values())
+    operations = sum(len(item) for item in generate(DOCUMENTS[name])["paths"].values())
     tested = re.search(r"Tested: (\d+)", done.stdout)
     assert tested is not None and int(tested[1]) == operations, done.stdout

@@ -89,6 +89,14 @@ def test_a_bad_value_stops_the_start_with_one_line(name: str, tmp_path: Path) ->
     assert done.stderr.count("\n") == 1
 
 
+def test_receipts_cannot_be_left_out_and_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKMQ_FORQ_V0", "true")
+    assert env.read()["OKMQ_FORQ_V0"] is True
+    monkeypatch.setenv("OKMQ_FORQ_REQUIRE_RECEIPT", "true")
+    with pytest.raises(ImproperlyConfigured, match="OKMQ_FORQ_REQUIRE_RECEIPT"):
+        env.read()
+
+
 def test_an_empty_value_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKMQ_POLL_SECONDS", "")
     monkeypatch.setenv("OKMQ_SECURE", " ")

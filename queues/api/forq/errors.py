@@ -80,6 +80,8 @@ class Refused(RequestError):
 
 def error_response(problem: Problem, action: str) -> HttpResponse:
     status = problem.status
+    # It would name a header that does not count here.
+    problem.headers.pop("WWW-Authenticate", None)
     if isinstance(problem.cause, QuotaExceeded) and action == "consume":
         status = 429  # too many calls like this one are open
         problem.headers["Retry-After"] = "1"

@@ -39,9 +39,7 @@ DOCUMENT = Document(
             "The queue's name. What ends in `-dlq` may be consumed but not produced to, and may have four "
             "characters more.",
         ),
-        "messageId": Parameter(
-            "messageId", {"type": "string", "format": "uuid"}, "The message's id as consume returned it."
-        ),
+        "messageId": "The message's id as consume returned it. One that is no UUID must be a message's.",
     },
     errors={
         400: "The queue's name, or something else the code names, is not what it should be.",

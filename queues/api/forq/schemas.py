@@ -57,13 +57,7 @@ class NewMessage(Struct, gc=False):
 class Message(Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """Exactly these fields: strict clients take no other."""
 
-    id: Annotated[
-        str,
-        Meta(
-            description="A UUID, unless another API gave the message an id of its own.",
-            extra_json_schema={"format": "uuid"},
-        ),
-    ]
+    id: Annotated[str, Meta(description="A UUID, unless another API gave the message an id of its own.")]
     content: str
     receipt: Annotated[
         str,
