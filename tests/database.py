@@ -43,11 +43,26 @@ def prepare_environment() -> None:
         os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 
-def test_options(database: dict[str, Any]) -> dict[str, Any]:
-    """Django's ``TEST`` options. SQLite in a real file: the engine's threads each open it themselves."""
+def test_options() -> dict[str, Any]:
+    """Django's ``TEST`` options, by which it makes the database that the others are copies of."""
+    return {"NAME": prepared_name(), "TEMPLATE": "template0"} if POSTGRESQL else {"NAME": prepared_name()}
+
+
+def prepared_name() -> str:
+    """Of the database that ``tests.prepared`` makes; the same in all processes of a run."""
+    return _name("prepared", Path(os.environ["OKMQ_TEST_DIR"]).name[-8:].lower())
+
+
+def own_name() -> str:
+    """Of this process's database."""
+    return _name("test", str(os.getpid()))
+
+
+def _name(kind: str, whose: str) -> str:
+    """SQLite in a real file: the engine's threads each open it themselves."""
     if POSTGRESQL:
-        return {"NAME": f"test_okmq_{os.getpid()}", "TEMPLATE": "template0"}
-    return {"NAME": str(Path(os.environ["OKMQ_TEST_DIR"]) / f"test-{os.getpid()}.sqlite3")}
+        return f"{kind}_okmq_{whose}"
+    return str(Path(os.environ["OKMQ_TEST_DIR"]) / f"{kind}-{whose}.sqlite3")
 
 
 def url_of(name: str) -> str:
@@ -56,11 +71,10 @@ def url_of(name: str) -> str:
     return base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
 
 
-def create(name: str) -> str:
-    """Make an empty PostgreSQL database; its URL."""
+def create(name: str, template: str = "template1") -> None:
+    """Make a PostgreSQL database, empty or a copy of ``template``."""
     with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return url_of(name)
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
 def drop(name: str) -> None:

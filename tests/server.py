@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -15,9 +14,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests import database, reaper
+from tests import database, prepared, reaper
+from tests.keymaker import KeyMaker
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -42,7 +41,9 @@ class Server:
     ``url`` has no slash at the end and stays the same over restarts.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], arguments: list[str], keymaker: KeyMaker
+    ) -> None:
         self.folder = folder
         self.root = ROOT
         """Where the sources are that it runs."""
@@ -51,7 +52,7 @@ class Server:
         self.url = ""
         self._log = folder / "output.txt"
         self._process: subprocess.Popen[bytes] | None = None
-        self._keys: subprocess.Popen[str] | None = None
+        self._keymaker = keymaker
 
     @property
     def pid(self) -> int:
@@ -133,8 +134,6 @@ class Server:
 
     def close(self) -> None:
         """Stop everything; the database stays for ``ServerFactory`` to drop."""
-        if self._keys is not None:
-            self._keys.communicate(timeout=STOP_SECONDS)
         if self._process is not None:
             self.kill9()
 
@@ -143,14 +142,8 @@ class Server:
     ) -> tuple[ServerAccount, str]:
         """A key of the account ``email`` (default: of a fresh account), made beside the server; with these
         scopes (default: all), and quotas of the account such as ``max_messages=10``."""
-        if self._keys is None or self._keys.poll() is not None:
-            self._keys = self.run_python("-m", "tests.keymaker")
-        assert self._keys.stdin is not None
-        assert self._keys.stdout is not None
         wanted = {"email": email or f"{uuid.uuid4().hex}@example.com", "scopes": scopes, "quotas": quotas}
-        self._keys.stdin.write(json.dumps(wanted) + "\n")
-        self._keys.stdin.flush()
-        made: dict[str, Any] = json.loads(self._keys.stdout.readline())
+        made = self._keymaker.make(self.environment, wanted)
         return ServerAccount(made["id"], made["email"]), made["key"]
 
     def run_python(self, *arguments: str) -> subprocess.Popen[str]:
@@ -161,7 +154,7 @@ class Server:
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if "manage.py" in arguments else None,
+            stderr=subprocess.STDOUT,
             text=True,
         )
 
@@ -184,34 +177,43 @@ def outputs_since(instant: float) -> list[tuple[str, str]]:
 class ServerFactory:
     """Starts servers and, in the end, removes whatever they left."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keymaker: KeyMaker) -> None:
         self.folder = folder
+        self._keymaker = keymaker
         self._servers: list[Server] = []
         self._databases: list[str] = []
 
-    def __call__(self, processes: int = 1, arguments: tuple[str, ...] = (), **environment: str) -> Server:
-        return self.start(processes, arguments, **environment)
+    def __call__(
+        self, processes: int = 1, arguments: tuple[str, ...] = (), *, empty: bool = False, **environment: str
+    ) -> Server:
+        return self.start(processes, arguments, empty=empty, **environment)
 
-    def start(self, processes: int = 1, arguments: tuple[str, ...] = (), **environment: str) -> Server:
+    def start(
+        self, processes: int = 1, arguments: tuple[str, ...] = (), *, empty: bool = False, **environment: str
+    ) -> Server:
         """A running server. ``environment`` overrides its settings; give ``DATABASE_URL`` of another
         server's ``environment`` to have two on one database."""
-        server = self.prepare(arguments=("--processes", str(processes), *arguments), **environment)
+        arguments = ("--processes", str(processes), *arguments)
+        server = self.prepare(arguments, empty=empty, **environment)
         server.start()
         return server
 
-    def prepare(self, arguments: tuple[str, ...] = (), **environment: str) -> Server:
-        """A server that is not started yet."""
+    def prepare(self, arguments: tuple[str, ...] = (), *, empty: bool = False, **environment: str) -> Server:
+        """A server that is not started yet: for the first time, if its database is to be ``empty``."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         full = {**self._base_environment(folder), **environment}
-        if "DATABASE_URL" not in full and database.POSTGRESQL:
-            full["DATABASE_URL"] = self._new_database()
-        server = Server(folder, full, list(arguments))
+        if "DATABASE_URL" not in full and "OKMQ_DATA_DIR" not in environment:
+            if database.POSTGRESQL:
+                full["DATABASE_URL"] = self._new_database(empty)
+            elif not empty:
+                prepared.copy(str(folder / "data" / "okmq.sqlite3"))
+        server = Server(folder, full, list(arguments), self._keymaker)
         self._servers.append(server)
         return server
 
     def for_one_test(self) -> ServerFactory:
-        return ServerFactory(self.folder)
+        return ServerFactory(self.folder, self._keymaker)
 
     def close(self) -> None:
         for server in self._servers:
@@ -219,11 +221,14 @@ class ServerFactory:
         for name in self._databases:
             database.drop(name)
 
-    def _new_database(self) -> str:
+    def _new_database(self, empty: bool) -> str:
         name = f"okmq_{uuid.uuid4().hex[:12]}"
-        url = database.create(name)
         self._databases.append(name)
-        return url
+        if empty:
+            database.create(name)
+        else:
+            prepared.copy(name)
+        return database.url_of(name)
 
     @staticmethod
     def _base_environment(folder: Path) -> dict[str, str]:

@@ -12,6 +12,6 @@ database.prepare_environment()
 from okmq_site.settings import *  # noqa: E402, F403
 from okmq_site.settings import DATABASES  # noqa: E402
 
-DATABASES["default"]["TEST"] = database.test_options(DATABASES["default"])
+DATABASES["default"]["TEST"] = database.test_options()
 # Tests make many accounts and admin users; a slow password hash protects nobody there.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

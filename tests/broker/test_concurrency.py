@@ -132,7 +132,7 @@ class Installation:
     def __init__(self, make_server: ServerFactory) -> None:
         self.one = make_server()
         shared = "DATABASE_URL" if database.POSTGRESQL else "OKMQ_DATA_DIR"
-        self.two = make_server(1, (), **{shared: self.one.environment[shared]})
+        self.two = make_server(1, (), empty=False, **{shared: self.one.environment[shared]})
         _, self.key = self.one.create_key()
 
     def call(self, server: Server, method: str, path: str, body: Any = None) -> Any:

@@ -21,7 +21,7 @@ def authorized(server: Server, key: str, path: str = "/queues") -> int:
 
 
 def test_the_first_start_prints_key_and_password_once(make_server: ServerFactory) -> None:
-    server = make_server()
+    server = make_server(empty=True)
     first = server.output()
     keys = KEY.findall(first)
     assert len(keys) == 1
@@ -40,7 +40,7 @@ def test_the_first_start_prints_key_and_password_once(make_server: ServerFactory
 
 
 def test_the_printed_password_opens_the_console(make_server: ServerFactory) -> None:
-    server = make_server()
+    server = make_server(empty=True)
     password = re.search(r"password (\S+)", server.output())
     assert password is not None
     page = wire.get(server, "/admin/login/")
@@ -57,7 +57,7 @@ def test_the_printed_password_opens_the_console(make_server: ServerFactory) -> N
 
 
 def test_no_secret_lies_on_the_disk(make_server: ServerFactory) -> None:
-    server = make_server()
+    server = make_server(empty=True)
     key = KEY.findall(server.output())[0].encode()
     server.stop()
     kept = [path for path in server.folder.rglob("*") if path.is_file() and path.name != "output.txt"]
@@ -72,9 +72,9 @@ def test_createkey_prints_a_key_that_works_at_once(server: Server) -> None:
 
 
 def test_two_servers_may_make_their_first_start_at_once(make_server: ServerFactory) -> None:
-    one = make_server.prepare()
+    one = make_server.prepare(empty=True)
     names = [name for name in ("DATABASE_URL", "OKMQ_DATA_DIR") if name in one.environment]
-    two = make_server.prepare((), **{name: one.environment[name] for name in names})
+    two = make_server.prepare((), empty=True, **{name: one.environment[name] for name in names})
     with ThreadPoolExecutor() as pool:
         list(pool.map(Server.start, [one, two]))
     keys = KEY.findall(one.output() + two.output())
