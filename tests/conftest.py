@@ -23,7 +23,6 @@ from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests import database, prepared
-from tests.keymaker import KeyMaker
 from tests.server import Server, ServerFactory, outputs_since
 
 if TYPE_CHECKING:
@@ -58,10 +57,13 @@ def _drop_test_database() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _close_connection() -> Iterator[None]:
-    """A test leaves no connection of its thread behind, as a request leaves none."""
+def _nothing_stays_on_the_thread() -> Iterator[None]:
+    """A test leaves no connection behind, as a request leaves none; nor who asked last."""
+    from queues.broker import audit
+
     yield
     connections["default"].close()
+    audit.set_actor(audit.SYSTEM)
 
 
 @pytest.fixture
@@ -94,11 +96,9 @@ def _new_account() -> Account:
 def server_factory(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: None
 ) -> Iterator[ServerFactory]:
-    keymaker = KeyMaker()
-    factory = ServerFactory(tmp_path_factory.mktemp("servers"), keymaker)
+    factory = ServerFactory(tmp_path_factory.mktemp("servers"))
     yield factory
     factory.close()
-    keymaker.close()
 
 
 @pytest.fixture(scope="session")

@@ -177,9 +177,10 @@ def outputs_since(instant: float) -> list[tuple[str, str]]:
 class ServerFactory:
     """Starts servers and, in the end, removes whatever they left."""
 
-    def __init__(self, folder: Path, keymaker: KeyMaker) -> None:
+    def __init__(self, folder: Path, shared: KeyMaker | None = None) -> None:
         self.folder = folder
-        self._keymaker = keymaker
+        self._keymaker = shared or KeyMaker()
+        self._shares_keymaker = shared is not None
         self._servers: list[Server] = []
         self._databases: list[str] = []
 
@@ -216,6 +217,8 @@ class ServerFactory:
         return ServerFactory(self.folder, self._keymaker)
 
     def close(self) -> None:
+        if not self._shares_keymaker:
+            self._keymaker.close()
         for server in self._servers:
             server.close()
         for name in self._databases:

@@ -19,7 +19,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         factory = ServerFactory(Path(scratch))
         try:
-            server = factory.start()
+            server = factory.start(empty=True)
             browser.run(server, "manage.py", "seed_demo")
             browser.create_user(server, "night-shift", "a password for pictures", "superuser")
             with browser.chromium() as chromium:
