@@ -15,6 +15,7 @@ from queues.broker.types import Micros
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
+    from queues.broker.db import Connection
     from queues.broker.lanes import Transaction
 
 PROMOTE_AT_ONCE = 5_000
@@ -80,6 +81,6 @@ def queues_due(tx: Transaction) -> list[int]:
     return [row[0] for row in tx.db.rows(sql.QUEUES_DUE, now=tx.now)]
 
 
-def next_due(tx: Transaction, queue_id: int) -> Micros | None:
-    at: Micros | None = tx.db.rows(sql.NEXT_DUE, queue=queue_id, lane=PULL_LANE)[0][0]
+def next_due(db: Connection, queue_id: int) -> Micros | None:
+    at: Micros | None = db.rows(sql.NEXT_DUE, queue=queue_id, lane=PULL_LANE)[0][0]
     return at

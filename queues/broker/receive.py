@@ -290,7 +290,7 @@ def _promote(
         return
     if queue_id not in promoted:
         due.promote(tx, queue_id)
-        promoted[queue_id] = due.next_due(tx, queue_id)
+        promoted[queue_id] = due.next_due(tx.db, queue_id)
     for operation in group:
         following = promoted[queue_id]
         if following is None:

@@ -279,9 +279,10 @@ class Record:
         spared = settings.preserve_failed or (over and to_letter)
         self.sweep_at = None if spared else settings.dead_over_at(now, self.expires_at)
 
-    def revive(self, now: Micros) -> None:
-        """Replay: pending again with all attempts before it, at its old place in the order. One that is
-        leased is taken out of its holder's hands."""
+    def revive(self, now: Micros, *, keep_attempts: bool = False) -> None:
+        """Replay: pending again, at its old place in the order, with all attempts before it (with
+        ``keep_attempts`` with what is left of them, but one more delivery in any case). One that is leased is
+        taken out of its holder's hands."""
         if self.expires_at is not None:
             life = self.expires_at - self.created_at
             if self.settings.ttl_from_delivery and self.settings.ttl_seconds is not None:
@@ -289,7 +290,8 @@ class Record:
             self.expires_at = now + life
         self.sweep_at = None if self.settings.preserve_pending else self.expires_at
         self._note(Kind.REPLAYED, now)
-        self.attempts, self.deliver_at, self.due_at, self.updated_at = 0, now, now, now
+        self.attempts = self.attempts if keep_attempts else 0
+        self.deliver_at = self.due_at = self.updated_at = now
         self.acked_at = self.dead_at = None
         self.dead_reason = self.consumer = ""
         self.max_attempts = self.settings.max_attempts

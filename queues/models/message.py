@@ -73,6 +73,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["sweep_at"], condition=Q(sweep_at__isnull=False), name="message_sweep"),
             models.Index(fields=["queue", "offset"], condition=Q(dead_at__isnull=False), name="message_dead"),
+            models.Index(fields=["queue", "offset"], condition=~Q(dead_reason=""), name="message_letter"),
             models.Index(fields=["queue", "tag", "offset"], condition=~Q(tag=""), name="message_tag"),
         ]
 

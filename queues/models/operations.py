@@ -118,7 +118,8 @@ class AuditEntry(models.Model):
 
 class DeadLetterJob(models.Model):
     """A replay or purge of many dead letters, done in chunks by a worker. ``done_to`` is the offset up to
-    which it is done: a job whose worker died goes on from there."""
+    which it is done: a job whose worker died goes on from there. ``skipped``: letters that have nowhere to
+    go. ``next_at``: its rate allows no chunk before."""
 
     class Kind(models.TextChoices):
         REPLAY = "replay"
@@ -142,7 +143,9 @@ class DeadLetterJob(models.Model):
     reset_attempts = models.BooleanField(default=True)
     per_second = models.FloatField(null=True, blank=True)
     expected = models.BigIntegerField(default=0)
+    """-1: not counted."""
     done = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
     until = models.BigIntegerField()
     """Messages from this offset on came later and are left alone."""
     done_to = models.BigIntegerField(default=-1)
@@ -153,6 +156,7 @@ class DeadLetterJob(models.Model):
     ended_at = InstantField(null=True, blank=True)
     held_by = models.CharField(max_length=96, default="", blank=True)
     held_until = InstantField(null=True, blank=True)
+    next_at = InstantField(null=True, blank=True)
 
     class Meta:
         indexes = [

@@ -170,13 +170,13 @@ def test_promotion_of_the_exhausted_is_bounded_too(
 
 
 def test_the_next_due_time_is_the_earliest_of_delays_and_leases(q: Handle) -> None:
-    assert in_transaction(lambda tx: due.next_due(tx, q.id)) is None
+    assert in_transaction(lambda tx: due.next_due(tx.db, q.id)) is None
     at = clock.now() + clock.micros(DAY)
     q.publish("later", deliver_at=at)
-    assert in_transaction(lambda tx: due.next_due(tx, q.id)) == at
+    assert in_transaction(lambda tx: due.next_due(tx.db, q.id)) == at
     q.publish("now")
     (got,) = q.receive()
-    assert in_transaction(lambda tx: due.next_due(tx, q.id)) == got.lease_until
+    assert in_transaction(lambda tx: due.next_due(tx.db, q.id)) == got.lease_until
 
 
 def test_queues_in_which_something_is_due_are_found(q: Handle) -> None:

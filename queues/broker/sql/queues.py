@@ -75,6 +75,8 @@ NEXT_DUE_MATCHING = Statement(
     """
 )
 
+NEXT_OFFSET = Statement("SELECT next_offset FROM queues_queue WHERE id = :queue")
+
 LOCK_QUEUES = Statement("SELECT id FROM queues_queue WHERE id {in:ids} ORDER BY id {lock}")
 
 NEXT_OFFSET = Statement("SELECT next_offset FROM queues_queue WHERE id = :queue")
