@@ -98,8 +98,8 @@ def get(mapping: dict[str, object], key: str) -> object:
 
 
 @register.simple_tag
-def share(part: float, whole: float) -> int:
-    """A whole percentage between 0 and 100, for the length of a bar."""
+def share(part: float, whole: float | None) -> int:
+    """A whole percentage between 0 and 100, for the length of a bar; 0 of what is not known."""
     return 0 if not whole else max(0, min(100, round(100 * part / whole)))
 
 

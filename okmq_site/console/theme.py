@@ -66,6 +66,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dashboard", "monitoring", "index"),
                     _item("Queues", "inbox", "console_queues"),
                     _item("Messages", "mail", "console_messages"),
+                    _item("Dead letters", "skull", "console_letters"),
                     _item("Destinations", "send", "console_destinations"),
                     _item("Streams", "water", "streams_stream_changelist"),
                 ],

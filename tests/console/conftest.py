@@ -60,6 +60,16 @@ def admin(hire: Hire) -> Person:
 @pytest.fixture
 def q(account: Account) -> Handle:
     """A queue whose messages may be tried twice, again at once, and live for ever."""
+    return _new_queue(account)
+
+
+@pytest.fixture
+def other(account: Account) -> Handle:
+    """Another one of the same account."""
+    return _new_queue(account)
+
+
+def _new_queue(account: Account) -> Handle:
     from queues import broker
     from queues.broker.types import QueueSettings
     from tests.broker.handle import LASTING

@@ -30,6 +30,11 @@ class Person:
         page = self.get(path)
         return SPACE.sub(" ", html.unescape(TAG.sub(" ", page)))
 
+    def read_after(self, path: str) -> str:
+        """The text of the page that ``path`` leads to."""
+        answer = self.client.get(f"/admin/{path}", follow=True)
+        return SPACE.sub(" ", html.unescape(TAG.sub(" ", answer.content.decode())))
+
     def press(self, path: str, status: int = 200, **fields: Any) -> str:
         """Post a form, and the text of the page that it leads to."""
         answer = self.client.post(f"/admin/{path}", fields, follow=True)

@@ -58,6 +58,9 @@ def pages(who: browser.Visitor) -> dict[str, str]:
         "keys": "/admin/accounts/apikey/",
         "key": "/admin/accounts/apikey/add/",
         "streams": "/admin/streams/stream/",
+        "stream": "/admin/streams/stream/1/change/",
+        "destinations": "/admin/destinations/",
+        "audit": "/admin/audit/",
         "users": "/admin/auth/user/",
     }
 

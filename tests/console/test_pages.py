@@ -30,7 +30,7 @@ def test_the_dashboard_has_what_is_in_trouble(
     text = viewer.read("")
     table = text[text.index("Queues by trouble") :]
     assert q.name in table and account.email in table
-    assert f"/admin/messages/?queue={q.id}&amp;state=failed" in viewer.get("figures/")
+    assert f"/admin/dead-letters/{q.id}/" in viewer.get("figures/")
 
 
 def test_trouble_is_what_died_then_what_waits_longest_then_what_is_most() -> None:

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, ApiKey
 from queues import broker
+from queues.broker import letters
 from queues.broker.types import Nack
 from queues.models import DeliveryLog
 from tests.broker.handle import Handle
@@ -20,8 +21,11 @@ from .people import Person
 LOOKED_AT = {
     "console_figures", "console_queues", "console_queue", "console_queue_figures", "console_messages",
     "console_message", "console_message_body", "console_destinations", "console_destination",
-    "console_attempt", "console_audit",
+    "console_attempt", "console_audit", "console_letters", "console_letter_list", "console_job",
+    "console_job_figures",
 }  # fmt: skip
+FORMS = {"console_letter_preview", "console_edit"}
+"""Looked at by operators, since only they go on from there."""
 ACTIONS = {
     "console_pause": "operator",
     "console_resume": "operator",
@@ -30,6 +34,9 @@ ACTIONS = {
     "console_disable": "operator",
     "console_resend": "operator",
     "console_rotate": "admin",
+    "console_letter_order": "operator",
+    "console_cancel": "operator",
+    "console_replay_edited": "operator",
 }
 """By name of the route: the least role that may press it."""
 
@@ -65,6 +72,9 @@ def path_of(route: str, q: Handle) -> str:
     """The route's path, about the queue, its first message, and a destination with an attempt."""
     path = console_routes()[route].removeprefix("admin/")
     path = path.replace("<int:queue_id>", str(q.id)).replace("<int:offset>", "0")
+    if "<int:job_id>" in path:
+        job = letters.list_jobs(q.account_id) or [letters.purge(q.account_id, q.name, per_second=1).job]
+        path = path.replace("<int:job_id>", str(job[0].id if job[0] else 0))
     if "<str:public_id>" in path:
         entry = DeliveryLog.objects.filter(queue_id=q.id).first() or new_attempt(q)
         path = path.replace("<str:public_id>", entry.destination.public_id).replace(
@@ -74,7 +84,7 @@ def path_of(route: str, q: Handle) -> str:
 
 
 def test_every_page_and_button_is_known_here() -> None:
-    assert set(console_routes()) == LOOKED_AT | set(ACTIONS)
+    assert set(console_routes()) == LOOKED_AT | FORMS | set(ACTIONS)
 
 
 @pytest.mark.parametrize("route", sorted(LOOKED_AT))
@@ -83,7 +93,13 @@ def test_viewers_see_every_page(viewer: Person, q: Handle, route: str) -> None:
     viewer.get(path_of(route, q))
 
 
-@pytest.mark.parametrize("route", sorted(LOOKED_AT | set(ACTIONS)))
+@pytest.mark.parametrize("route", sorted(FORMS))
+def test_viewers_do_not_get_forms(viewer: Person, q: Handle, route: str) -> None:
+    q.publish("m")
+    viewer.get(path_of(route, q), 403)
+
+
+@pytest.mark.parametrize("route", sorted(LOOKED_AT | FORMS | set(ACTIONS)))
 def test_strangers_are_sent_to_the_login(q: Handle, route: str) -> None:
     answer = Client().post(f"/admin/{path_of(route, q)}")
     assert answer.status_code == 302

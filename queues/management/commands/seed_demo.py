@@ -16,7 +16,10 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import clock
 from queues.broker.types import Ack, Encoding, Nack, NewMessage, QueueSettings, RetryStrategy, Settlement
+from queues.push import destinations
+from queues.push.types import Kind
 from streams import log
+from streams.types import NewEntry
 
 EMAIL = "demo@example.com"
 DAY = 86_400
@@ -76,6 +79,7 @@ class Demo:
         self._scheduled("invoices", 64)
         self._publish("sms", 12)
         broker.receive(self.account_id, "sms", limit=5, consumer="sms-gateway-1")
+        self._destinations()
         self._stream()
 
     def _orders(self, count: int) -> Iterator[NewMessage]:
@@ -141,10 +145,16 @@ class Demo:
         ]
         broker.publish(self.account_id, queue, made)
 
+    def _destinations(self) -> None:
+        """Nothing is sent to them: .example leads nowhere."""
+        for queue, name in (("orders", "warehouse"), ("invoices", "accounting")):
+            config = {"url": f"https://{name}.example/{queue}", "signing": {"enabled": True}}
+            destinations.create(
+                self.account_id, queue, name=name, kind=Kind.HTTP, config=config, enabled=False
+            )
+
     def _stream(self) -> None:
         log.create_stream(self.account_id, "clicks", ttl_seconds=7 * DAY)
         bodies = [json.dumps({"page": f"/product/{number % 17}", "n": number}) for number in range(120)]
-        from streams.types import NewEntry
-
         log.produce(self.account_id, "clicks", [NewEntry(body=body, size=len(body)) for body in bodies])
         log.commit(self.account_id, "clicks", 90)

@@ -1,0 +1,195 @@
+"""Dead letters: what died of what, and giving many of them another life, or none, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+
+from accounts import roles
+from okmq_site.console.pages import action, draw, page
+from queues.admin.fields import Wrong, moment, whole
+from queues.broker import letters, overview
+from queues.broker.letters import Cursor, Preview, Wanted
+from queues.broker.overview import QueueEntry
+
+PAGE = 50
+FILTERS = ("reason", "tag", "text", "younger", "older")
+KINDS = ("replay", "purge")
+FASTEST = 10_000
+"""Messages a second that a replay may be held to."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody is about to do."""
+
+    kind: str
+    wanted: Wanted
+    ids: list[str]
+    to: str
+    keep_attempts: bool
+    per_second: float | None
+
+
+@page()
+def letter_groups(request: HttpRequest) -> HttpResponse:
+    found = letters.groups(None)
+    accounts = overview.accounts({group.account_id for group in found.groups})
+    most = max((group.count for group in found.groups), default=0)
+    return draw(
+        request,
+        "console/letters.html",
+        "Dead letters",
+        rows=[(group, accounts.get(group.account_id, "")) for group in found.groups],
+        most=most,
+        complete=found.complete,
+        jobs=letters.list_jobs(None),
+    )
+
+
+@page()
+def letter_list(request: HttpRequest, queue_id: int) -> HttpResponse:
+    queue = overview.find_queue(queue_id)
+    problem, found = "", None
+    cursor = whole(request.GET.get("before"))
+    try:
+        found = letters.find(
+            queue.account_id,
+            queue.name,
+            wanted(request.GET),
+            cursor=None if cursor is None else Cursor(queue_id, cursor),
+            limit=PAGE,
+        )
+    except Wrong as error:
+        problem = str(error)
+    asked = {name: request.GET.get(name, "") for name in FILTERS}
+    following = found.next if found is not None else None
+    kept = {name: value for name, value in asked.items() if value}
+    return draw(
+        request,
+        "console/letter_list.html",
+        f"Dead letters of {queue.name}",
+        queue=queue,
+        asked=asked,
+        filtered=bool(kept),
+        problem=problem,
+        found=found,
+        next="?" + urlencode(kept | {"before": following.offset}) if following else "",
+    )
+
+
+def wanted(asked: QueryDict) -> Wanted:
+    """What the form asks for. Raises Wrong."""
+    return Wanted(
+        reason=asked.get("reason", ""),
+        tag=asked.get("tag", ""),
+        text=asked.get("text", ""),
+        died_after=moment(asked.get("younger", "")),
+        died_before=moment(asked.get("older", "")),
+    )
+
+
+@page(roles.OPERATE)
+def letter_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """How many and which, before anything is done. Changes nothing."""
+    queue = overview.find_queue(queue_id)
+    back = HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue_id]))
+    try:
+        order = _order(request.POST)
+    except Wrong as error:
+        messages.error(request, f"{error}.")
+        return back
+    if order is None:
+        messages.error(request, "Select some messages first.")
+        return back
+    return _confirm(request, queue, order)
+
+
+def _confirm(request: HttpRequest, queue: QueueEntry, order: Order, *, was: int | None = None) -> HttpResponse:
+    seen = letters.preview(queue.account_id, queue.name, order.wanted)
+    return draw(
+        request,
+        "console/letter_confirm.html",
+        f"{order.kind.capitalize()} dead letters of {queue.name}",
+        queue=queue,
+        order=order,
+        seen=seen,
+        was=was,
+        asked={name: request.POST.get(name, "") for name in FILTERS},
+        queues=[one for one in overview.list_queues(limit=500) if one.account_id == queue.account_id],
+    )
+
+
+@action(roles.OPERATE)
+def letter_order(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """Done as it was confirmed: when the number is another one by now, it is shown again."""
+    queue = overview.find_queue(queue_id)
+    back = HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue_id]))
+    try:
+        order = _order(request.POST)
+    except Wrong as error:
+        messages.error(request, f"{error}.")
+        return back
+    confirmed = whole(request.POST.get("confirmed"))
+    if order is None or confirmed is None:
+        return back
+    if not _is_still(letters.preview(queue.account_id, queue.name, order.wanted), confirmed):
+        return _confirm(request, queue, order, was=confirmed)
+    return _carry_out(request, queue, order)
+
+
+def _is_still(seen: Preview, confirmed: int) -> bool:
+    return seen.count == confirmed
+
+
+def _carry_out(request: HttpRequest, queue: QueueEntry, order: Order) -> HttpResponse:
+    if order.kind == "replay":
+        answer = letters.replay(
+            queue.account_id,
+            queue.name,
+            order.wanted,
+            to=order.to,
+            keep_attempts=order.keep_attempts,
+            per_second=order.per_second,
+        )
+    else:
+        answer = letters.purge(queue.account_id, queue.name, order.wanted, per_second=order.per_second)
+    if answer.job is not None:
+        return HttpResponseRedirect(reverse("admin:console_job", args=[answer.job.id]))
+    done = "replayed" if order.kind == "replay" else "purged"
+    left = f" {answer.skipped} were left: the queue they came from is gone." if answer.skipped else ""
+    messages.success(request, f"{answer.done:,} dead letters {done}.{left}")
+    return HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue.id]))
+
+
+def _order(asked: QueryDict) -> Order | None:
+    """None: nothing was selected. Raises Wrong."""
+    kind, ids = asked.get("kind", ""), asked.getlist("id")
+    if kind not in KINDS:
+        raise Wrong("choose to replay or to purge")
+    if asked.get("which") == "selected" and not ids:
+        return None
+    return Order(
+        kind=kind,
+        wanted=Wanted(ids=tuple(ids)) if ids else wanted(asked),
+        ids=ids,
+        to=asked.get("to", ""),
+        keep_attempts=asked.get("keep_attempts") == "on",
+        per_second=_rate(asked.get("per_second", "")),
+    )
+
+
+def _rate(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0
+    if not 0 < rate <= FASTEST:
+        raise Wrong(f"the rate is a number of messages a second, {FASTEST:,} at the most")
+    return rate

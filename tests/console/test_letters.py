@@ -1,0 +1,121 @@
+"""Dead letters in the console: how many and which is shown before anything is done."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from queues.broker import audit_log, letters
+from queues.broker.types import Encoding, Nack, State
+from tests.broker.handle import Handle, message
+
+from .people import Person
+
+
+@pytest.fixture
+def dead(q: Handle) -> Handle:
+    """Three messages died of two reasons, one is alive."""
+    q.send(*(message(i, f'{{"n": "{i}"}}', tag="t" if i == "a" else "") for i in "abc"), message("alive"))
+    q.receive(limit=3)
+    q.settle(*(Nack(i, dead=True, reason="no stock" if i == "c" else "no address") for i in "abc"))
+    return q
+
+
+def order(person: Person, q: Handle, confirmed: int, **fields: Any) -> str:
+    return person.press(f"dead-letters/{q.id}/order/", confirmed=confirmed, **fields)
+
+
+def states(q: Handle) -> dict[str, State]:
+    return {view.public_id: view.state for view in q.peek(limit=100)}
+
+
+def test_letters_are_grouped_by_queue_and_reason(viewer: Person, dead: Handle) -> None:
+    page = viewer.get("dead-letters/")
+    rows = re.findall(rf'dead-letters/{dead.id}/\?reason=([^"]*)"', page)
+    assert sorted(rows) == ["no%20address", "no%20stock"]
+
+
+def test_letters_are_listed_and_filtered(viewer: Person, dead: Handle) -> None:
+    def shown(query: str) -> list[str]:
+        return re.findall(r'console-id"[^>]*>([^<]*)<', viewer.get(f"dead-letters/{dead.id}/{query}"))
+
+    assert shown("") == ["c", "b", "a"]
+    assert shown("?reason=no%20stock") == ["c"]
+    assert shown("?tag=t") == ["a"]
+    assert shown("?text=%22B%22") == ["b"]
+    assert shown("?older=1h") == []
+    assert "neither an age" in viewer.read(f"dead-letters/{dead.id}/?older=x")
+
+
+def test_only_operators_select(viewer: Person, operator: Person, dead: Handle) -> None:
+    assert "Purge" not in viewer.read(f"dead-letters/{dead.id}/")
+    assert "Purge" in operator.read(f"dead-letters/{dead.id}/")
+
+
+def test_a_preview_names_the_number_and_changes_nothing(operator: Person, dead: Handle) -> None:
+    before = states(dead)
+    path = f"dead-letters/{dead.id}/preview/"
+    text = operator.press(path, kind="purge", which="selected", id=["a", "c"])
+    assert "2 messages of" in text and "Purge 2 messages" in text and "deleted for good" in text
+    text = operator.press(path, kind="replay", which="all", reason="no address")
+    assert "Replay 2 messages" in text and "reason: no address" in text
+    assert "Select some messages" in operator.press(path, kind="replay", which="selected")
+    assert states(dead) == before
+
+
+def test_selected_letters_are_replayed(operator: Person, dead: Handle) -> None:
+    text = order(operator, dead, 2, kind="replay", which="selected", id=["a", "c"])
+    assert "2 dead letters replayed" in text
+    assert states(dead) == {"a": "pending", "b": "failed", "c": "pending", "alive": "pending"}
+
+
+def test_all_that_match_are_purged(operator: Person, dead: Handle) -> None:
+    assert "2 dead letters purged" in order(operator, dead, 2, kind="purge", which="all", reason="no address")
+    assert set(states(dead)) == {"c", "alive"}
+    (entry,) = audit_log.entries(dead.account_id, action="dead_letters")
+    assert (entry.actor, entry.count) == (f"user {operator.user.username}", 2)
+
+
+def test_another_number_than_was_confirmed_is_shown_again(operator: Person, dead: Handle) -> None:
+    text = order(operator, dead, 2, kind="purge", which="all")
+    assert "It was 2, by now it is 3" in text
+    assert states(dead)["a"] == "failed"
+
+
+def test_letters_are_replayed_to_another_queue(operator: Person, dead: Handle, other: Handle) -> None:
+    order(operator, dead, 1, kind="replay", which="selected", id=["a"], to=other.name)
+    assert set(states(other)) == {"a"}
+    assert "a" not in states(dead) or states(dead)["a"] != "failed"
+
+
+def test_a_slow_replay_is_a_job_with_a_page(operator: Person, viewer: Person, dead: Handle) -> None:
+    text = order(operator, dead, 3, kind="replay", which="all", per_second="0.5")
+    assert "at most 0.5 a second" in text and "Stop it" in text
+    (job,) = letters.list_jobs(dead.account_id)
+    assert f"Replay {job.id}" in viewer.read("dead-letters/")
+    assert "Stop it" not in viewer.read(f"dead-letters/jobs/{job.id}/")
+    operator.press(f"dead-letters/jobs/{job.id}/cancel/")
+    assert letters.get_job(job.id).state == "cancelled"
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-1", "10001", "nan"])
+def test_a_rate_that_is_none_is_told(operator: Person, dead: Handle, rate: str) -> None:
+    assert "number of messages a second" in order(operator, dead, 3, kind="replay", which="all", per_second=rate)
+    assert states(dead)["a"] == "failed"
+
+
+def test_a_corrected_body_is_published_and_both_lead_to_each_other(operator: Person, dead: Handle) -> None:
+    assert "&quot;n&quot;: &quot;a&quot;" in operator.get(f"queues/{dead.id}/messages/0/edit/")
+    assert "That is not JSON" in operator.press(f"queues/{dead.id}/messages/0/replay-edited/", body="{")
+    text = operator.press(f"queues/{dead.id}/messages/0/replay-edited/", body='{"n": "A"}')
+    assert "Published as" in text and "edited, as" in text
+    new = next(view for view in dead.peek(limit=100) if view.body == '{"n": "A"}')
+    assert states(dead)["a"] == "failed"
+    assert "with another body; the original is still" in operator.read(f"queues/{dead.id}/messages/{new.offset}/")
+
+
+def test_bytes_are_not_edited_by_hand(operator: Person, q: Handle) -> None:
+    q.send(message("m", "AP8=", encoding=Encoding.BASE64))
+    assert "Only text and JSON" in operator.read_after(f"queues/{q.id}/messages/0/edit/")
