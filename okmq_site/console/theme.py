@@ -68,6 +68,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Messages", "mail", "console_messages"),
                     _item("Dead letters", "skull", "console_letters"),
                     _item("Destinations", "send", "console_destinations"),
+                    _item("Tasks", "task_alt", "console_tasks"),
                     _item("Streams", "water", "streams_stream_changelist"),
                 ],
             },

@@ -109,7 +109,9 @@ def letter_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
     return _confirm(request, queue, order)
 
 
-def _confirm(request: HttpRequest, queue: QueueEntry, order: Order, *, was: int | None = None) -> HttpResponse:
+def _confirm(
+    request: HttpRequest, queue: QueueEntry, order: Order, *, was: int | None = None
+) -> HttpResponse:
     seen = letters.preview(queue.account_id, queue.name, order.wanted)
     return draw(
         request,

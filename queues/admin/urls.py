@@ -18,6 +18,7 @@ from queues.admin import (
     queue_actions,
     queue_list,
     queue_page,
+    tasks,
 )
 
 if TYPE_CHECKING:
@@ -61,5 +62,10 @@ def patterns(site: AdminSite) -> list[URLPattern]:
             editing.replay_edited,
             "console_replay_edited",
         ),
+        at("tasks/", tasks.task_list, "console_tasks"),
+        at("tasks/<str:task_id>/", tasks.task_page, "console_task"),
+        at("tasks/<str:task_id>/figures/", tasks.figures, "console_task_figures"),
+        at("tasks/<str:task_id>/run/", tasks.run, "console_task_run"),
+        at("tasks/<str:task_id>/cancel/", tasks.cancel, "console_task_cancel"),
         at("audit/", audit_page.audit_page, "console_audit"),
     ]

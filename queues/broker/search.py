@@ -96,6 +96,7 @@ class Line:
     acked_at: Micros | None
     dead_at: Micros | None
     dead_reason: str
+    last_error: str
     lease_until: Micros | None
 
 

@@ -102,7 +102,9 @@ def test_a_slow_replay_is_a_job_with_a_page(operator: Person, viewer: Person, de
 
 @pytest.mark.parametrize("rate", ["fast", "0", "-1", "10001", "nan"])
 def test_a_rate_that_is_none_is_told(operator: Person, dead: Handle, rate: str) -> None:
-    assert "number of messages a second" in order(operator, dead, 3, kind="replay", which="all", per_second=rate)
+    assert "number of messages a second" in order(
+        operator, dead, 3, kind="replay", which="all", per_second=rate
+    )
     assert states(dead)["a"] == "failed"
 
 
@@ -113,7 +115,9 @@ def test_a_corrected_body_is_published_and_both_lead_to_each_other(operator: Per
     assert "Published as" in text and "edited, as" in text
     new = next(view for view in dead.peek(limit=100) if view.body == '{"n": "A"}')
     assert states(dead)["a"] == "failed"
-    assert "with another body; the original is still" in operator.read(f"queues/{dead.id}/messages/{new.offset}/")
+    assert "with another body; the original is still" in operator.read(
+        f"queues/{dead.id}/messages/{new.offset}/"
+    )
 
 
 def test_bytes_are_not_edited_by_hand(operator: Person, q: Handle) -> None:

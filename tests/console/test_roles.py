@@ -12,6 +12,8 @@ from queues import broker
 from queues.broker import letters
 from queues.broker.types import Nack
 from queues.models import DeliveryLog
+from queues.tasks.create import create
+from queues.tasks.types import NewTask
 from tests.broker.handle import Handle
 
 from .conftest import Hire
@@ -22,7 +24,7 @@ LOOKED_AT = {
     "console_figures", "console_queues", "console_queue", "console_queue_figures", "console_messages",
     "console_message", "console_message_body", "console_destinations", "console_destination",
     "console_attempt", "console_audit", "console_letters", "console_letter_list", "console_job",
-    "console_job_figures",
+    "console_job_figures", "console_tasks", "console_task", "console_task_figures",
 }  # fmt: skip
 FORMS = {"console_letter_preview", "console_edit"}
 """Looked at by operators, since only they go on from there."""
@@ -36,6 +38,8 @@ ACTIONS = {
     "console_rotate": "admin",
     "console_letter_order": "operator",
     "console_cancel": "operator",
+    "console_task_run": "operator",
+    "console_task_cancel": "operator",
     "console_replay_edited": "operator",
 }
 """By name of the route: the least role that may press it."""
@@ -72,6 +76,9 @@ def path_of(route: str, q: Handle) -> str:
     """The route's path, about the queue, its first message, and a destination with an attempt."""
     path = console_routes()[route].removeprefix("admin/")
     path = path.replace("<int:queue_id>", str(q.id)).replace("<int:offset>", "0")
+    if "<str:task_id>" in path:
+        made = create(q.account_id, NewTask(type="demo", payload="{}", queue=q.name))
+        path = path.replace("<str:task_id>", made.task_id)
     if "<int:job_id>" in path:
         job = letters.list_jobs(q.account_id) or [letters.purge(q.account_id, q.name, per_second=1).job]
         path = path.replace("<int:job_id>", str(job[0].id if job[0] else 0))

@@ -79,7 +79,7 @@ LINES = Statement(
     f"""
     SELECT m."offset", m.public_id, {STATE}, substr(m.body, 1, :preview), m.encoding, m.size, m.tag,
         m.partition_key, m.priority, coalesce(d.attempts, m.attempts), m.created_at,
-        coalesce(d.deliver_at, m.deliver_at), m.acked_at, m.dead_at, m.dead_reason,
+        coalesce(d.deliver_at, m.deliver_at), m.acked_at, m.dead_at, m.dead_reason, m.last_error,
         CASE WHEN d.state = 2 AND d.due_at > :now THEN d.due_at END
     {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" {{in:offsets}} ORDER BY m."offset" DESC
     """
