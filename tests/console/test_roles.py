@@ -80,8 +80,9 @@ def path_of(route: str, q: Handle) -> str:
         made = create(q.account_id, NewTask(type="demo", payload="{}", queue=q.name))
         path = path.replace("<str:task_id>", made.task_id)
     if "<int:job_id>" in path:
-        job = letters.list_jobs(q.account_id) or [letters.purge(q.account_id, q.name, per_second=1).job]
-        path = path.replace("<int:job_id>", str(job[0].id if job[0] else 0))
+        job = letters.purge(q.account_id, q.name, per_second=1).job
+        assert job is not None
+        path = path.replace("<int:job_id>", str(job.id))
     if "<str:public_id>" in path:
         entry = DeliveryLog.objects.filter(queue_id=q.id).first() or new_attempt(q)
         path = path.replace("<str:public_id>", entry.destination.public_id).replace(
