@@ -26,6 +26,7 @@ import machine
 from claims import claims
 from logs import streams
 from parked import parked
+from push import push
 from report import Report
 from scenarios import Effort, Scenario, batch, latency, lives_of, single
 from server import IN_MEMORY, POSTGRESQL, SQLITE, Site
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
     "parked": parked,
     "claims": claims,
     "streams": streams,
+    "push": push,
 }
 FULL = Effort(repetitions=3, scale=1.0)
 QUICK = Effort(repetitions=1, scale=0.1)

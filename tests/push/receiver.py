@@ -62,6 +62,9 @@ class Receiver:
         eventually(lambda: len(self.requests) >= count)
         return self.requests
 
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        eventually(condition)
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
