@@ -99,13 +99,18 @@ def _latencies(server: Server, count: int, *, hanging: bool) -> list[float]:
     begin = time.perf_counter()
     for number in range(count):
         time.sleep(max(begin + number / PER_SECOND - time.perf_counter(), 0))
-        sent[f"m{number}"] = time.time()
+        sent[_webhook_id(f"m{number}")] = time.time()
         _publish(wire, name, [f"m{number}"])
     receiver.wait(count + 1, LONGEST_SECONDS)
     latencies = [(receiver.came[message_id] - at) * 1000 for message_id, at in sent.items()]
     receiver.close()
     silent.close()
     return latencies
+
+
+def _webhook_id(message_id: str) -> str:
+    """As the server writes an id that is no UUID."""
+    return f"qmsg_x{message_id.encode().hex()}"
 
 
 def _publish(wire: Wire, queue: str, ids: list[str]) -> None:

@@ -6,11 +6,14 @@ class QueuesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from queues.api.agentuity.pushed import message_object
         from queues.broker import housekeeping, listeners, push_lanes
-        from queues.push import log
+        from queues.push import bodies, log
+        from queues.push.types import Form
         from queues.tasks import journal, keeping, registry
 
         registry.autodiscover()
+        bodies.FORMS[Form.MESSAGE] = message_object
         # The engine knows of no tasks: it tells them, and asks for their share of the housekeeping.
         listeners.LISTENERS[journal.NAME] = journal.listen
         listeners.PURGED.append(journal.purge)

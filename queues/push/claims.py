@@ -142,9 +142,11 @@ class Look(Operation):
             tx.db.rows(broker_sql.LOCK_QUEUES, ids=[destination.queue_id])
         if destination.next_due is not None and destination.next_due <= tx.now:
             push_claims.promote(tx, *lane, PROMOTE_AT_ONCE)
-        rows = push_claims.claim(tx, *lane, room, destination.lease_until(tx.now))
+        until = destination.lease_until(tx.now)
+        rows = push_claims.claim(tx, *lane, room, until)
         if rows:
-            haul.claimed.append((destination, [_outgoing(tx, destination, row) for row in rows]))
+            messages = [_outgoing(destination, row, tx.now, until) for row in rows]
+            haul.claimed.append((destination, messages))
         if len(rows) == room:
             haul.more.add(lane)
         haul.due(tx.db.rows(broker_sql.NEXT_DUE, queue=lane[0], lane=lane[1])[0][0])
@@ -152,25 +154,15 @@ class Look(Operation):
             tx.db.run(sql.PROBE_LATER, destination=destination.id, at=tx.now + micros(PROBE_SECONDS))
 
 
-def _outgoing(tx: Transaction, destination: Open, row: Row) -> Outgoing:
+def _outgoing(destination: Open, row: Row, now: Micros, lease_until: Micros) -> Outgoing:
     (
-        _, attempts, _, old_receipt, offset, public_id, _, size, _, key, _, created_at, expires_at, _, body,
-        encoding, metadata, headers, *_,
+        deliver_at, attempts, _, old_receipt, offset, public_id, _, size, tag, key, _, created_at, expires_at,
+        _, body, encoding, metadata, headers, idempotency_key, retries,
     ) = row  # fmt: skip
     return Outgoing(
-        queue_id=destination.queue_id,
-        queue=destination.queue,
-        offset=offset,
-        public_id=public_id,
-        body=body,
-        encoding=Encoding(encoding),
-        size=size,
-        partition_key=key,
-        metadata=metadata,
-        headers=headers,
-        created_at=created_at,
-        expires_at=expires_at,
-        attempt=attempts + 1,
-        # As sql.LEASE has it.
-        receipt=max(tx.now, old_receipt + 1),
-    )
+        public_id, offset, body, Encoding(encoding), tag, key, metadata, headers, created_at, deliver_at,
+        attempts + 1, lease_until,
+        max(now, old_receipt + 1),  # as sql.LEASE has it
+        destination.queue_id, size, now, expires_at, destination.config.retry_policy.max_attempts,
+        idempotency_key, retries, destination.queue,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from queues.broker import clock
 from queues.broker.types import Micros
 from queues.push import egress, secrets, signing
 from queues.push.backoff import HEEDED, parse_retry_after
-from queues.push.bodies import FORMS, Outgoing
+from queues.push.bodies import FORMS, Outgoing, Rendered
 from queues.push.types import REDACTED, Config, Form
 
 USER_AGENT = "OKMQ"
@@ -81,11 +81,11 @@ async def send(http: aiohttp.ClientSession, target: Target, message: Outgoing) -
     answer = Answer()
     begin = time.perf_counter()
     try:
-        body = FORMS[target.form](message)
-        headers = _headers(target, message, body)
+        rendered = FORMS[target.form](message)
+        headers = _headers(target, message, rendered)
         answer.request_headers = loggable(headers)
         egress.parse(target.url)
-        await _request(http, target, headers, body, answer)
+        await _request(http, target, headers, rendered.body, answer)
     except egress.Refused as error:
         answer.error = f"the URL {error}"
     except egress.RefusedAddress as error:
@@ -141,9 +141,9 @@ async def _excerpt(response: aiohttp.ClientResponse) -> str:
     return storable(read[:EXCERPT_BYTES].decode(errors="replace"))
 
 
-def _headers(target: Target, message: Outgoing, body: bytes) -> dict[str, str]:
+def _headers(target: Target, message: Outgoing, rendered: Rendered) -> dict[str, str]:
     timestamp = clock.now() // clock.SECOND
-    message_id = signing.header_text(message.public_id)
+    message_id = signing.header_text(rendered.message_id)
     found = {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
@@ -157,7 +157,7 @@ def _headers(target: Target, message: Outgoing, body: bytes) -> dict[str, str]:
         found["X-Agentuity-Queue"] = signing.header_text(message.queue)
         found["X-Agentuity-Message-Id"] = message_id
         found["X-Agentuity-Delivery-Attempt"] = str(message.attempt)
-    return found | signing.headers(target.form, message_id, timestamp, body, target.keys)
+    return found | signing.headers(target.form, message_id, timestamp, rendered.body, target.keys)
 
 
 def loggable(headers: Mapping[str, str]) -> dict[str, str]:

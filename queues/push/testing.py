@@ -58,21 +58,26 @@ async def _send(destination: Open, message: Outgoing) -> Answer:
 
 
 def _message(queue_id: int, queue: str) -> Outgoing:
+    now = clock.now()
     return Outgoing(
-        queue_id=queue_id,
-        queue=queue,
-        offset=OFFSET,
         public_id=ID_PREFIX + uuid4().hex,
+        offset=OFFSET,
         body=BODY,
         encoding=Encoding.JSON,
-        size=len(BODY),
+        tag="",
         partition_key="",
         metadata=None,
         headers=None,
-        created_at=clock.now(),
-        expires_at=None,
+        created_at=now,
+        deliver_at=now,
         attempt=1,
+        lease_until=now,
         receipt=0,
+        queue_id=queue_id,
+        size=len(BODY),
+        claimed_at=now,
+        max_attempts=1,
+        queue=queue,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from queues.api.agentuity import ids
 from tests.broker.at_once import eventually
 
 
@@ -23,6 +24,11 @@ class Request:
     @property
     def message_id(self) -> str:
         return self.headers["webhook-id"]
+
+    @property
+    def public_id(self) -> str:
+        """The id in the engine, of a message that came as an object or as its payload alone."""
+        return ids.public_id(self.message_id) or self.message_id
 
 
 @dataclass
@@ -54,8 +60,8 @@ class Receiver:
 
     @property
     def ids(self) -> list[str]:
-        """Of all requests, in the order in which they came."""
-        return [request.message_id for request in self.requests]
+        """The messages' ids in the engine, in the order in which the requests came."""
+        return [request.public_id for request in self.requests]
 
     def wait(self, count: int) -> list[Request]:
         """The requests, once there are ``count``."""

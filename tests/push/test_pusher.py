@@ -15,6 +15,7 @@ import standardwebhooks
 from django.conf import settings as django_settings
 from django.db import connection
 
+from queues.api.agentuity import ids
 from queues.broker import clock, housekeeping, push_lanes
 from queues.broker.lanes import in_transaction
 from queues.broker.types import Encoding, State
@@ -64,12 +65,13 @@ def test_a_message_is_pushed_and_stays_for_receivers(
     assert request.headers["x-mine"] == "yes"
     assert request.headers["authorization"] == "Bearer s"
     assert request.headers["x-agentuity-queue"] == q.name
-    assert request.headers["x-agentuity-message-id"] == request.message_id == "m1"
+    assert request.headers["x-agentuity-message-id"] == request.message_id == ids.message_id("m1")
     assert request.headers["x-agentuity-delivery-attempt"] == "1"
     assert "webhook-signature" not in request.headers
     assert b'"payload":{"a": 1.50}' in request.body, "byte for byte as it was published"
     sent = json.loads(request.body)
-    assert sent["id"] == "m1" and sent["offset"] == 0 and sent["metadata"] == {"p": "high"}
+    assert sent["id"] == request.message_id and sent["queue_id"] == ids.queue_id(q.id)
+    assert sent["offset"] == 0 and sent["metadata"] == {"p": "high"} and sent["delivery_attempts"] == 1
     eventually(drained(q))
     entry = log(made)[0]
     assert (entry.status, entry.http_status, entry.attempt, entry.message_id) == (
@@ -225,8 +227,8 @@ def test_order_is_kept_within_a_partition_key_also_over_retries(
     tried: set[str] = set()
 
     def fail_first(request: Request) -> int:
-        again = request.message_id in tried
-        tried.add(request.message_id)
+        again = request.public_id in tried
+        tried.add(request.public_id)
         return 200 if again else 500
 
     receiver.answering = fail_first
@@ -308,7 +310,7 @@ def test_answers_are_read_up_to_a_limit_and_never_unpacked(
 ) -> None:
     endless = Answer(200, {"X-Nul": "a"}, b"x\0y" * 100_000)
     packed = Answer(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b" + b"\0" * 1000)
-    receiver.answering = lambda request: endless if request.message_id == "big" else packed
+    receiver.answering = lambda request: endless if request.public_id == "big" else packed
     made = new_destination(q, receiver.url)
     q.publish("big")
     q.publish("packed")
