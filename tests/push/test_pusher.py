@@ -446,7 +446,10 @@ def test_a_worker_that_stops_finishes_what_is_sent_and_gives_the_rest_back(
     q.publish("m0", "m1", "m2")
     receiver.wait(1)
     eventually(lambda: worker.pusher.detail() == {"in_flight": 2})
+    running = worker.pusher._push
+    assert running is not None
     worker.stop.set()
+    eventually(lambda: running._stopping)
     let_go.set()
     worker.done.result(30)
     assert receiver.ids == ["m0"]
