@@ -113,21 +113,21 @@ class Queue:
 
     def age(self, seconds: float) -> None:
         """Make everything in the queue so much older."""
-        rows.age(self._handle(), seconds)
+        rows.age(self.handle(), seconds)
 
     def let_clock_work(self) -> None:
         """What housekeeping does about leases and lives that are over."""
-        queue_id = self._handle().id
+        queue_id = self.handle().id
         in_transaction(lambda tx: due.promote(tx, queue_id))
         sweeping.sweep()
 
     def view(self, id: str) -> MessageView:
-        return self._handle().get(id)
+        return self.handle().get(id)
 
     def ids(self) -> list[str]:
-        return self._handle().ids()
+        return self.handle().ids()
 
-    def _handle(self) -> Handle:
+    def handle(self) -> Handle:
         found = broker.get_queue(self.client.account.pk, self.name)
         return Handle(self.client.account.pk, found.name, found.id)
 

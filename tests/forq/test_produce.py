@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 from queues.broker import clock
 from queues.broker.types import ExpiryAction
+from tests.broker.at_once import at_once
 
 from .client import Queue, code_of, now_ms
 
@@ -58,6 +60,12 @@ def test_the_first_message_makes_the_queue_and_its_dead_letter_queue(q: Queue, s
         ExpiryAction.DROP,
     )
     assert (main.settings.drop_dead, letters.settings.drop_dead) == (False, True)
+
+
+def test_many_first_messages_at_once_make_one_queue(q: Queue) -> None:
+    answers = at_once([partial(q.produce, str(number)) for number in range(8)])
+    assert [answer.status for answer in answers] == [204] * 8
+    assert sorted(q.taken()) == [str(number) for number in range(8)]
 
 
 def test_lives_are_a_day_and_a_week_by_default() -> None:
