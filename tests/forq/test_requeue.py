@@ -1,4 +1,4 @@
-"""Dead letters brought back from ``-dlq`` (forq.md section 7.9): the console does it, by the engine's replay."""
+"""Dead letters brought back from ``-dlq`` (forq.md section 7.9): the console does it, by replaying them."""
 
 from __future__ import annotations
 
