@@ -17,9 +17,10 @@ from queues.api.forq import openapi as forq
 from queues.api.okmq import openapi as okmq
 from queues.api.openapi.document import Document
 from queues.api.openapi.generate import document_json
+from queues.api.tasks import openapi as tasks
 
 DOCUMENTS: dict[str, Document] = {
-    document.name: document for document in (okmq.DOCUMENT, agentuity.DOCUMENT, forq.DOCUMENT)
+    document.name: document for document in (okmq.DOCUMENT, agentuity.DOCUMENT, forq.DOCUMENT, tasks.DOCUMENT)
 }
 # Swagger UI sets styles on its elements and has its pictures in its own code; all else is from here.
 PAGE_POLICY = (

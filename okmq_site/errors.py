@@ -96,6 +96,11 @@ def for_exception(request: HttpRequest, error: Exception) -> HttpResponse:
     return response(path, 500, "internal server error")
 
 
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """There is nothing at this path, whatever stands around it."""
+    raise Http404
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_console(request.path_info):
         return defaults.bad_request(request, exception)

@@ -1,16 +1,21 @@
-"""``/live`` and ``/ready``: for whoever starts, restarts and routes to this server."""
+"""``/live``, ``/ready`` and ``/health``: for whoever starts, restarts, routes to and watches this server
+(tasks.md section 6)."""
 
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from okmq_site import errors
 
+RETRY = {"Retry-After": errors.RETRY_AFTER_SECONDS}
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
 PROBE_SECONDS = 2.0
-"""How long ``/ready`` waits for the database before it says that it does not answer."""
+"""How long these wait for the database before they say that it does not answer."""
 
 _probing = threading.Lock()
 
@@ -20,7 +25,7 @@ def live(request: HttpRequest) -> HttpResponse:
     restart this process."""
     if request.method not in ("GET", "HEAD"):
         return _not_allowed(request)
-    return JsonResponse({"status": "alive"})
+    return JsonResponse({"status": "alive"}, headers=NEVER_KEPT)
 
 
 def ready(request: HttpRequest) -> HttpResponse:
@@ -29,8 +34,22 @@ def ready(request: HttpRequest) -> HttpResponse:
         return _not_allowed(request)
     reason = database_trouble(PROBE_SECONDS)
     if reason is None:
-        return JsonResponse({"status": "ready"})
-    return errors.response(request.path_info, 503, reason, {"Retry-After": errors.RETRY_AFTER_SECONDS})
+        return JsonResponse({"status": "ready"}, headers=NEVER_KEPT)
+    told = {"status": "not ready", "reason": "database unavailable", "detail": reason}
+    return JsonResponse(told, status=503, headers=NEVER_KEPT | RETRY)
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """200 when everything works, else 503, and what does not. ``redis`` is the database under the name that
+    clients of the original read."""
+    if request.method not in ("GET", "HEAD"):
+        return _not_allowed(request)
+    state = "healthy" if database_trouble(PROBE_SECONDS) is None else "unhealthy"
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    told = {"status": state, "timestamp": now, "services": {"redis": state, "database": state}}
+    if state == "healthy":
+        return JsonResponse(told, headers=NEVER_KEPT)
+    return JsonResponse(told, status=503, headers=NEVER_KEPT | RETRY)
 
 
 def database_trouble(seconds: float) -> str | None:

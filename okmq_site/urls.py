@@ -1,10 +1,10 @@
 """Every dialect is mounted at the root; their paths do not collide."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from okmq_site import documents, health
+from okmq_site import documents, errors, health
 from okmq_site.console.door import door
 from okmq_site.metrics.view import metrics
 from queues.api.forq.views import NowhereViewSet
@@ -15,6 +15,8 @@ urlpatterns = [
     path("", include("queues.api.agentuity.urls")),
     # A client's base URL may end with a slash, and its paths begin with one.
     path("/", include("queues.api.agentuity.urls")),
+    path("", include("queues.api.tasks.urls")),
+    path("health", health.health),
     path("live", health.live),
     path("ready", health.ready),
     path("metrics", metrics),
@@ -22,6 +24,7 @@ urlpatterns = [
     path("openapi/<str:dialect>.json", documents.openapi, name="openapi"),
     path("docs", RedirectView.as_view(url="/docs/")),
     path("docs/", documents.page),
+    re_path(r"^api/v1/(?:tasks|task-types|progress|schedules|queues/stats)(?:/.*)?$", errors.nowhere),
     # After every dialect that serves something below it.
     path("api/v1/<rest:path>", NowhereViewSet.as_view({"get": "nowhere"})),
     path("", door),

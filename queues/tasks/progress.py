@@ -67,10 +67,10 @@ def info(account_id: int, task_id: str) -> ProgressInfo:
 
 @dataclass(slots=True, frozen=True)
 class Standing:
-    """A followed task at one instant. ``ended``: it has its final entry, at ``last``."""
+    """A followed task at one instant. ``status``: how it ended, with its final entry at ``last``; or ""."""
 
     last: int
-    ended: bool
+    status: str
     entries: Sequence[Entry] = ()
 
 
@@ -107,7 +107,10 @@ class LookAtProgress(Operation):
 
 def _standing(db: Connection, task: TaskRow, after: int) -> Standing:
     entries = _entries(db, task, after, KEPT_ENTRIES) if task.last_position > after else ()
-    return Standing(task.last_position, bool(task.status), entries)
+    if entries:
+        # They were read after the task, and may know of an end that it does not.
+        return Standing(entries[-1].position, entries[-1].status, entries)
+    return Standing(task.last_position, task.status)
 
 
 def _find(db: Connection, account_id: int, task_id: str) -> TaskRow | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -27,19 +28,19 @@ def test_ready_answers_when_the_database_does(server: Server) -> None:
     assert answer.json() == {"status": "ready"}
 
 
-@pytest.mark.parametrize("path", ["/live", "/ready"])
+@pytest.mark.parametrize("path", ["/live", "/ready", "/health"])
 def test_head_has_no_body(server: Server, path: str) -> None:
     answer = wire.get(server, path, "HEAD")
     assert (answer.status, answer.body, answer.more) == (200, b"", b"")
 
 
-@pytest.mark.parametrize("path", ["/live", "/ready"])
+@pytest.mark.parametrize("path", ["/live", "/ready", "/health"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(server: Server, path: str, method: str) -> None:
     answer = wire.get(server, path, method)
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, HEAD"
-    assert list(answer.json()) == ["error"]
+    assert answer.json()["error"]
 
 
 def test_ready_says_when_the_database_hangs(monkeypatch: pytest.MonkeyPatch, client) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -49,8 +50,24 @@ def test_ready_says_when_the_database_hangs(monkeypatch: pytest.MonkeyPatch, cli
         answer = client.get("/ready")
     assert time.monotonic() - begin < 5
     assert answer.status_code == 503
-    assert answer.json() == {"error": "the database does not answer"}
+    assert answer.json() == {
+        "status": "not ready",
+        "reason": "database unavailable",
+        "detail": "the database does not answer",
+    }
     assert answer["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("state", ["healthy", "unhealthy"])
+def test_health_tells_of_each_service(monkeypatch: pytest.MonkeyPatch, client, state: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    monkeypatch.setattr(health, "database_trouble", lambda seconds: None if state == "healthy" else "away")
+    answer = client.get("/health")
+    assert answer.status_code == (200 if state == "healthy" else 503)
+    told = answer.json()
+    assert told["status"] == state
+    assert told["services"] == {"redis": state, "database": state}
+    assert abs(datetime.fromisoformat(told["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert answer["Cache-Control"] == "no-store"
 
 
 def test_ready_says_when_the_database_fails(monkeypatch: pytest.MonkeyPatch) -> None:
