@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
 
 PROMOTE_AT_ONCE = 1_000
+CLAIMED_AT_ONCE = 500
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""What one look takes before it leaves the rest of the queues to the next one: others wait for its commit."""
+
 LEASE_MARGIN_SECONDS = 10.0
 """Beyond what a request may take: for writing down how it went."""
 
@@ -79,12 +83,19 @@ class Open(NamedTuple):
 @dataclass(slots=True)
 class Haul:
     """What a look brought. ``more``: lanes in which something was left because there was no room.
+    ``unseen``: queues it did not come to.
     ``next_due``: when something becomes ready by the clock alone."""
 
     claimed: list[tuple[Open, list[Outgoing]]] = field(default_factory=list)
     more: set[tuple[int, int]] = field(default_factory=set)
+    unseen: set[int] = field(default_factory=set)
     next_due: Micros | None = None
     destinations: int = 0
+
+    @property
+    def full(self) -> bool:
+        taken = [message.size for _, messages in self.claimed for message in messages]
+        return len(taken) >= CLAIMED_AT_ONCE or sum(taken) >= BYTES_AT_ONCE
 
     def due(self, at: Micros | None) -> None:
         if at is not None:
@@ -118,7 +129,11 @@ class Look(Operation):
             rows = tx.db.rows(sql.OPEN_DESTINATIONS_OF, queues=self.queue_ids, now=tx.now)
         haul = Haul(destinations=len(rows))
         for row in rows:
-            self._take_from(tx, Open.of(row), haul)
+            destination = Open.of(row)
+            if haul.full:
+                haul.unseen.add(destination.queue_id)
+            else:
+                self._take_from(tx, destination, haul)
         return haul
 
     def _take_from(self, tx: Transaction, destination: Open, haul: Haul) -> None:

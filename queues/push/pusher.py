@@ -132,8 +132,8 @@ class _Push:
     async def _look(self, queue_ids: list[int] | None) -> None:
         try:
             haul = await self._in_thread(partial(claims.look, queue_ids, dict(self.in_hand)))
-        except BrokerError as error:
-            log.warning("pushing waits: %s", error)
+        except Exception as error:
+            _report("pushing waits", error)
             await asyncio.sleep(RETRY_SECONDS)
             self._hear(None)
             return
@@ -144,6 +144,8 @@ class _Push:
             known = self._next_due
             self._next_due = haul.next_due if known is None else min(known, haul.next_due)
         self._more |= haul.more
+        for queue_id in haul.unseen:
+            self._hear(queue_id)
         for destination, messages in haul.claimed:
             HUB.pushing = True
             for message in messages:
@@ -224,11 +226,11 @@ class _Push:
                 await self._in_thread(partial(settle, finished))
                 await self._disable_gone(finished)
                 break
-            except BrokerError as error:
+            except Exception as error:
                 # Leases outlast a short outage; after a long one another worker may send some again.
-                log.warning("what was pushed cannot be written down yet: %s", error)
+                _report("what was pushed cannot be written down", error)
                 await asyncio.sleep(RETRY_SECONDS)
-                if self._stopping:
+                if self._stopping or not isinstance(error, BrokerError):
                     break
         for settlement in finished:
             self._leave(settlement)
@@ -249,3 +251,11 @@ class _Push:
         if lane in self._more:
             self._more.discard(lane)
             self._hear(lane[0])
+
+
+def _report(what: str, error: Exception) -> None:
+    """In one line what the database does from time to time, in full what nobody thought of."""
+    if isinstance(error, BrokerError):
+        log.warning("%s: %s", what, error)
+    else:
+        log.error(what, exc_info=error)

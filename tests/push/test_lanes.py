@@ -10,7 +10,7 @@ from queues.broker import housekeeping, push_lanes
 from queues.broker.lanes import in_transaction
 from queues.broker.types import State
 from queues.models import PULL_LANE, ClosedLane, Delivery, Destination, Message, Queue
-from queues.push import destinations
+from queues.push import claims, destinations
 from queues.push.attempts import decided, failed
 from queues.push.claims import Haul, look
 from queues.push.sender import Answer
@@ -281,6 +281,19 @@ def test_a_lease_that_ran_out_is_sent_again_and_the_late_answer_counts_for_nothi
     assert states(q, 1) == [1]
     assert push(q) == ["m1"]
     assert_consistent(q)
+
+
+def test_a_look_that_took_enough_leaves_the_rest_to_the_next(
+    pushed: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "CLAIMED_AT_ONCE", 2)
+    pushed.publish("m0", "m1")
+    first = claim(pushed)
+    assert [destination.lane for destination, _ in first.claimed] == [1]
+    assert first.unseen == {pushed.id}
+    second = claim(pushed)
+    assert [destination.lane for destination, _ in second.claimed] == [2]
+    assert second.unseen == set()
 
 
 def test_keys_are_kept_in_order_in_each_lane_by_itself(pushed: Handle) -> None:

@@ -17,11 +17,13 @@ from django.db import connection
 
 from queues.api.agentuity import ids
 from queues.broker import clock, housekeeping, push_lanes
+from queues.broker.errors import Unavailable
 from queues.broker.lanes import in_transaction
 from queues.broker.types import Encoding, State
 from queues.fields import to_datetime
 from queues.models import Delivery, DeliveryLog, Destination, Message
-from queues.push import destinations, settlements
+from queues.push import claims, destinations, settlements
+from queues.push import pusher as pusher_module
 from queues.push.log import prune
 from queues.push.types import REDACTED, Attempt, DestinationInfo, Form, Kind, Status
 from tests.broker.at_once import eventually
@@ -525,6 +527,39 @@ def test_a_test_is_sent_at_once_and_logged(
     receiver.close()
     assert destinations.send_test(q.account_id, q.name, made.public_id).status is Status.FAILED
     assert destinations.get(q.account_id, q.name, made.public_id).failure_count == 0
+
+
+def test_a_database_that_is_away_or_refuses_holds_pushing_up_and_does_not_end_it(
+    q: Handle,
+    receiver: Receiver,
+    new_destination: NewDestination,
+    new_pusher: Callable[[], Running],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pusher_module, "RETRY_SECONDS", 0.01)
+    failures: list[Exception] = [Unavailable("away"), ValueError("refused")]
+    failed: list[str] = []
+
+    def failing(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        left = list(failures[:1] if name == "settle" else failures)
+
+        def run(*arguments: Any) -> Any:
+            if left:
+                failed.append(name)
+                raise left.pop(0)
+            return call(*arguments)
+
+        return run
+
+    monkeypatch.setattr(claims, "look", failing("look", claims.look))
+    monkeypatch.setattr(pusher_module, "settle", failing("settle", settlements.settle))
+    new_destination(q, receiver.url)
+    q.publish("m1")
+    new_pusher()
+    receiver.wait(1)
+    eventually(drained(q))
+    assert failed == ["look", "look", "settle"]
+    assert receiver.ids == ["m1"]
 
 
 def test_a_message_sent_again_has_the_same_id(
