@@ -92,6 +92,9 @@ class Checker:
     def _there(self, token: str) -> bool:
         return token in self.final.states or (not self.rules.kept and token in self.deliveries)
 
+    def _of(self, token: str) -> list[tuple[Call, Delivery]]:
+        return self.deliveries.get(token, [])
+
     def nothing_is_invented(self) -> Iterator[str]:
         seen = [(one.token, one.body) for many in self.deliveries.values() for _, one in many]
         for token, body in seen + list(self.final.bodies.items()):
@@ -143,12 +146,12 @@ class Checker:
                     order[publication.key].append(publication)
         for key, publications in order.items():
             for before, after in pairwise(publications):
-                for call, _ in self.deliveries[after.token]:
+                for call, _ in self._of(after.token):
                     if not self._out_of_the_way(before.token, call.ended):
                         yield f"{after.token} of key {key} came before {before.token} was done"
 
     def _out_of_the_way(self, token: str, at: float) -> bool:
-        many = self.deliveries[token]
+        many = self._of(token)
         if not many:
             return self.final.states.get(token) in ("acked", "dead") or token not in self.final.states
         ended = any(
@@ -162,9 +165,10 @@ class Checker:
     def attempts_rise_by_one(self) -> Iterator[str]:
         answers_lost = any(call.how is How.UNKNOWN for call in self.history.of("receive"))
         for token, many in self.deliveries.items():
-            attempts = [one.attempt for _, one in many if one.attempt is not None]
-            if attempts and not answers_lost and attempts != list(range(1, len(attempts) + 1)):
-                yield f"{token} came as attempts {attempts}"
+            told = [(at, one.attempt) for at, (_, one) in enumerate(many, 1) if one.attempt is not None]
+            attempts = [attempt for _, attempt in told]
+            if not answers_lost and any(attempt != at for at, attempt in told):
+                yield f"{token} came as attempts {attempts}, of {len(many)} deliveries"
             elif any(b <= a for a, b in pairwise(attempts)):
                 yield f"{token} came as attempts {attempts}, which do not rise"
             if attempts and max(attempts) > self.rules.limit:
@@ -184,9 +188,9 @@ class Checker:
         for token in {*self.final.states, *self.deliveries}:
             if (publication := self.published.get(token)) and publication.dedup:
                 stored[publication.dedup].add(token)
-        for dedup, tokens in stored.items():
+        for tokens in stored.values():
             if len(tokens) > 1:
-                yield f"{dedup} is there {len(tokens)} times"
+                yield f"{min(tokens)} is there again as {' '.join(sorted(tokens)[1:])}"
         for token, many in self.deliveries.items():
             if len({one.id for _, one in many}) > 1:
                 yield f"{token} has several ids"

@@ -69,6 +69,12 @@ VARIANTS = [
         "if self.attempts > self.max_attempts:\n            self.die(now, request",
     ),
     Variant("I8", "queues/broker/publish.py", "SCHEDULED if deliver_at > now else due_state", "due_state"),
+    Variant(
+        "I9",
+        "queues/api/agentuity/message_schemas.py",
+        "idempotency_key=idempotency_key or None",
+        "idempotency_key=None",
+    ),
     Variant("I10", "streams/produce.py", "offset += 1", "offset += 2"),
     Variant(
         "I11",
