@@ -277,6 +277,15 @@ TABLE: tuple[Setting, ...] = (
         high=60,
     ),
     Setting(
+        "OKMQ_TASK_CONCURRENCY",
+        "int",
+        10,
+        "Tasks that one worker runs at once, each in a thread. 0: this worker runs none.",
+        unit="tasks",
+        low=0,
+        high=1000,
+    ),
+    Setting(
         "OKMQ_DEMO_STEP_MS",
         "int",
         500,

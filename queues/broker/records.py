@@ -188,6 +188,14 @@ class Record:
             self._happened(Change.EXTENDED, now, request.note)
         return Outcome.DONE
 
+    def release(self, now: Micros) -> Outcome:
+        if not self.leased(now):
+            return Outcome.NOT_HELD
+        self.attempts -= 1
+        self.state, self.due_at, self.updated_at = READY, self.deliver_at, now
+        self.consumer, self.touched = "", True
+        return Outcome.DONE
+
     def fall_due(self, now: Micros) -> None:
         """The clock moved it: its delivery time came, or its lease ran out."""
         if self.state == LEASED:

@@ -10,7 +10,7 @@ from queues.broker import names, sql
 from queues.broker.errors import QueueNotFound
 from queues.broker.lanes import LANES, Operation
 from queues.broker.records import Batch, Record, load
-from queues.broker.types import Ack, Extend, Hasten, Kill, Micros, Nack, Outcome, Remove, Settlement
+from queues.broker.types import Ack, Extend, Hasten, Kill, Micros, Nack, Outcome, Release, Remove, Settlement
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
@@ -114,6 +114,7 @@ def _apply(record: Record, settlement: Settlement, now: Micros) -> Outcome:
 _APPLY: dict[type[Settlement], Callable[[Record, Micros, Any], Outcome]] = {
     Nack: Record.nack,
     Extend: Record.extend,
+    Release: lambda record, now, _: record.release(now),
     Kill: lambda record, now, kill: record.kill(now, kill.reason),
     Remove: lambda record, now, _: record.remove_unheld(now),
     Hasten: lambda record, now, _: record.hasten(now),

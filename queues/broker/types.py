@@ -294,6 +294,14 @@ class Extend(msgspec.Struct, frozen=True, gc=False):
     note: object = None
 
 
+class Release(msgspec.Struct, frozen=True, gc=False):
+    """Hand the message back as if it had not been handed out: ready again, the delivery not counted. For a
+    receiver that is told to stop before it began."""
+
+    public_id: str
+    receipt: int | None = None
+
+
 class Kill(msgspec.Struct, frozen=True, gc=False):
     """Give the message up, leased or waiting: dead at once, and who holds it holds it no more. One that is
     acked or dead already is left alone (NOT_HELD)."""
@@ -318,7 +326,7 @@ class Hasten(msgspec.Struct, frozen=True, gc=False):
     receipt: None = None
 
 
-Settlement = Ack | Nack | Extend | Kill | Remove | Hasten
+Settlement = Ack | Nack | Extend | Release | Kill | Remove | Hasten
 
 
 class Outcome(StrEnum):

@@ -16,7 +16,7 @@ from queues.broker.errors import QueueNotFound
 from queues.broker.lanes import LANES
 from queues.broker.publish import Publish
 from queues.broker.types import NewMessage, QueueSettings, RetryStrategy
-from queues.tasks import journal, registry, sql, task_types
+from queues.tasks import journal, registry, sql, survey, task_types
 from queues.tasks.errors import TaskExists, UnknownTaskType
 from queues.tasks.types import LEASE_SECONDS, Created, NewTask
 
@@ -110,7 +110,7 @@ class CreateTask(Publish):
         open_ones = [o for o in open_ones if o.error is None and o not in held_back]
         if open_ones:
             Publish.run(tx, list(open_ones))
-            _write(tx, [o for o in open_ones if o.error is None])
+            survey.tell_of(tx, _write(tx, [o for o in open_ones if o.error is None]))
         for operation, holder in held_back.items():
             operation.error = holder.error or TaskExists(holder.task_id)
 
@@ -142,7 +142,8 @@ def _refuse_doubles(tx: Transaction, operations: list[CreateTask]) -> dict[Creat
     return held_back
 
 
-def _write(tx: Transaction, made: list[CreateTask]) -> None:
+def _write(tx: Transaction, made: list[CreateTask]) -> set[int]:
+    """Write the tasks' own rows; the queues they are in."""
     rows: list[Row] = []
     for operation in made:
         task, published = operation.task, operation.result[0]
@@ -158,3 +159,4 @@ def _write(tx: Transaction, made: list[CreateTask]) -> None:
             tx.db.run(sql.TAKE_LOCK, key=operation.key, task=operation.task_id, until=until)
         operation.result = Created(operation.task_id, task.queue, scheduled)
     tx.db.bulk(sql.INSERT_TASKS, rows)
+    return {row[0] for row in rows}

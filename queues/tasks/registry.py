@@ -48,11 +48,14 @@ class TaskContext(Protocol):
 
     task_id: str
     queue: str
-    metadata: Mapping[str, str]
     attempt: int
     """1 for the first execution."""
     deadline: float
     """When the attempt times out, in seconds since 1970."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What came with the task."""
 
     def progress(
         self,

@@ -59,6 +59,32 @@ TASKS_BY_OFFSET = Statement(
 DELETE_TASKS = Statement('DELETE FROM queues_task WHERE queue_id = :queue AND "offset" {in:offsets}')
 DELETE_TASK_RANGE = Statement('DELETE FROM queues_task WHERE queue_id = :queue AND "offset" <= :last')
 
+QUEUES_WITH_TASKS = Statement(
+    """
+    WITH RECURSIVE with_tasks(id) AS (
+        SELECT min(queue_id) FROM queues_task
+        UNION ALL
+        SELECT (SELECT min(t.queue_id) FROM queues_task t WHERE t.queue_id > w.id)
+        FROM with_tasks w WHERE w.id IS NOT NULL
+    )
+    SELECT q.id FROM with_tasks w JOIN queues_queue q ON q.id = w.id AND q.deleted_at IS NULL
+    """
+)
+"""One step down the index for each queue, however many tasks it has."""
+
+QUEUES_TO_WORK_ON = Statement(
+    """
+    SELECT q.id, q.account_id, q.name,
+        EXISTS (SELECT 1 FROM queues_delivery d
+            WHERE d.queue_id = q.id AND d.lane = 0 AND d.state = 1 AND d.tag {in:types} AND NOT (d.tag = '')),
+        (SELECT min(d.due_at) FROM queues_delivery d
+            WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2))
+    FROM queues_queue q
+    WHERE q.id {in:queues} AND q.deleted_at IS NULL AND q.paused_at IS NULL
+    """
+)
+"""Whether anything of these types is ready in them, and when the next message falls due."""
+
 # ---------------------------------------------------------------- locks
 
 LOCKS = Statement("SELECT key, task FROM queues_tasklock WHERE key {in:keys} AND until > :now")

@@ -14,8 +14,9 @@ database transaction of the caller's, and raise ``queues.tasks.errors`` and ``qu
     heartbeat(account_id, task_id, token, lease_seconds=None) -> instant the lease ends
     report(account_id, task_id, token, Report) -> instant the lease ends
     complete(account_id, task_id, token, Completion=None)
+    release(account_id, task_id, token)
     fail(account_id, task_id, token, error, *, retry=True, retry_seconds=None) -> Failed
-        each of these four: TaskNotFound, LeaseLost, TaskCancelled
+        each of these five: TaskNotFound, LeaseLost, TaskCancelled
 
     latest, history, info, follow       progress (``queues.tasks.progress``)
     channel(task_id)                    what a follower waits on (``queues.broker.wakes``)
@@ -30,7 +31,7 @@ from queues.tasks.journal import channel
 from queues.tasks.progress import follow, history, info, latest
 from queues.tasks.reading import get, list_tasks, stats
 from queues.tasks.task_types import is_known, known_types, register, remove
-from queues.tasks.work import cancel, complete, delete, fail, heartbeat, report, run
+from queues.tasks.work import cancel, complete, delete, fail, heartbeat, release, report, run
 
 __all__ = [
     "cancel",
@@ -50,6 +51,7 @@ __all__ = [
     "latest",
     "list_tasks",
     "register",
+    "release",
     "remove",
     "report",
     "run",

@@ -17,6 +17,7 @@ from queues.broker.types import (
     Micros,
     Nack,
     Outcome,
+    Release,
     Remove,
     Settlement,
     State,
@@ -85,6 +86,12 @@ def fail(
     if record.dead_at is not None:
         return Failed(TaskState.ARCHIVED, None)
     return Failed(TaskState.RETRY, record.deliver_at)
+
+
+def release(account_id: int, task_id: str, token: int) -> None:
+    """Hand the task back as if it had not been claimed: another worker takes it at once. Raises TaskNotFound,
+    LeaseLost, TaskCancelled, Unavailable."""
+    _held(account_id, task_id, token, lambda found: Release(found.row.public_id, token))
 
 
 def cancel(account_id: int, task_id: str) -> None:

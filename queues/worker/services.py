@@ -10,13 +10,14 @@ from django.conf import settings
 from accounts import services
 from queues.broker import housekeeping
 from queues.push.pusher import Pusher
+from queues.tasks.runner import TaskRunner
 from queues.worker.dead_letter_jobs import DeadLetterJobs
 from queues.worker.service import Service
 
 
 def all_services() -> list[Service]:
     """A fresh set: services keep state, and each crew needs its own."""
-    return [Housekeeping(), Pusher(), DeadLetterJobs()]
+    return [Housekeeping(), Pusher(), DeadLetterJobs(), TaskRunner()]
 
 
 def services_of_each_web_process() -> list[Service]:

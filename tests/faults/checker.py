@@ -191,9 +191,6 @@ class Checker:
         for tokens in stored.values():
             if len(tokens) > 1:
                 yield f"{min(tokens)} is there again as {' '.join(sorted(tokens)[1:])}"
-        for token, many in self.deliveries.items():
-            if len({one.id for _, one in many}) > 1:
-                yield f"{token} has several ids"
 
     def offsets_are_dense(self) -> Iterator[str]:
         offsets = [offset for call in self.history.of("consume") for offset in call.offsets]

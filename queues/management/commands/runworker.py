@@ -8,15 +8,24 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
     help = "Do the worker's duties in the foreground until SIGTERM or Ctrl-C. Any number may run."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--task-concurrency",
+            type=int,
+            default=settings.OKMQ_TASK_CONCURRENCY,
+            help="tasks to run at once (default: %(default)s, from OKMQ_TASK_CONCURRENCY; 0: none)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         from queues.worker.crew import Worker
 
+        settings.OKMQ_TASK_CONCURRENCY = options["task_concurrency"]
         stop = threading.Event()
 
         def on_signal(signum: int, frame: FrameType | None) -> None:
