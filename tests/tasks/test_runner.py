@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from django.conf import settings
 
 from accounts.models import Account
 from queues import broker
+from queues.broker.wakes import HUB
 from queues.tasks import registry, tasks
 from queues.tasks.registry import RetryIn, SkipRetry, TaskContext, TaskEnded, task_handler
 from queues.tasks.runner import TaskRunner
@@ -43,27 +45,17 @@ def running() -> Iterator[TaskRunner]:
         assert not thread.is_alive()
 
 
-def eventually(t: Tasks, task_id: str, *states: TaskState) -> TaskState:
-    """The first of the states the task is in. What changes a task wakes this."""
-    follower = broker_follow(task_id)
-    for _ in range(200):
-        state = t.state(task_id)
-        if state in states:
-            return state
-        follower(0.1)
-    raise AssertionError(f"{task_id} is {state}, not {' or '.join(states)}")
-
-
-def broker_follow(task_id: str) -> Callable[[float], Any]:
-    from queues.broker.wakes import HUB
-
+def eventually(t: Tasks, task_id: str, state: TaskState) -> None:
+    """Wait until the task is in that state. What changes it wakes this."""
     follower = HUB.follow([tasks.channel(task_id)], 10_000)
     assert follower is not None
-
-    def wait(seconds: float) -> None:
-        follower.wait(seconds)
-
-    return wait
+    try:
+        deadline = time.monotonic() + LONG
+        while (found := t.state(task_id)) is not state:
+            assert time.monotonic() < deadline, f"{task_id} is {found}, not {state}"
+            follower.wait(0.1)
+    finally:
+        HUB.unfollow(follower)
 
 
 def test_a_task_is_run_and_its_result_is_kept(t: Tasks) -> None:
