@@ -100,11 +100,15 @@ def _match(table: str, keys: Iterable[str], values: Iterable[str]) -> str:
 
 
 class Insert(_Bulk):
-    def __init__(self, table: str, columns: dict[str, str]) -> None:
-        names = ", ".join(columns)
-        self.row = f"({', '.join('?' * len(columns))})"
-        self.sqlite = f"INSERT INTO {table} ({names}) VALUES {self.row}"
-        self.postgresql = f"INSERT INTO {table} ({names}) SELECT * FROM {_unnest(columns)}"
+    """``skip_stored``: rows that break a unique constraint are left out."""
+
+    def __init__(self, table: str, columns: dict[str, str], *, skip_stored: bool = False) -> None:
+        into = f"INSERT INTO {table} ({', '.join(columns)})"
+        end = " ON CONFLICT DO NOTHING" if skip_stored else ""
+        row = f"({', '.join('?' * len(columns))})"
+        self.sqlite = f"{into} VALUES {row}{end}"
+        self.sqlite_block = f"{into} VALUES {', '.join([row] * SQLITE_BLOCK)}{end}"
+        self.postgresql = f"{into} SELECT * FROM {_unnest(columns)}{end}"
 
 
 class Update(_Bulk):
@@ -285,8 +289,7 @@ class Connection:
         every row, and may get it back only when a busy request thread pauses."""
         for end in range(SQLITE_BLOCK, len(rows) + 1, SQLITE_BLOCK):
             block = rows[end - SQLITE_BLOCK : end]
-            values = ", ".join([statement.row] * (SQLITE_BLOCK - 1))
-            self._sqlite_cursor.execute(f"{statement.sqlite}, {values}", list(chain.from_iterable(block)))
+            self._sqlite_cursor.execute(statement.sqlite_block, list(chain.from_iterable(block)))
         return rows[len(rows) - len(rows) % SQLITE_BLOCK :]
 
     def discard(self) -> None:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from queues.broker import audit, broadcasts, concurrency, due, events, queues, seen_keys, usage
+from queues.broker import audit, beats, broadcasts, concurrency, due, events, queues, seen_keys, usage
 from queues.broker.errors import BrokerError, ShuttingDown
 from queues.broker.lanes import Transaction, in_transaction
 from queues.broker.letters import jobs
@@ -40,7 +40,7 @@ Chore = Callable[[Transaction, int], int]
 """Removes up to that many rows; how many it found, so that it is called again while there are more."""
 
 # Whoever has tables of his own beside the engine's adds to these when his app is ready.
-SWEEPS: list[Chore] = [due.sweep, audit.prune, events.prune, jobs.prune]
+SWEEPS: list[Chore] = [due.sweep, audit.prune, events.prune, jobs.prune, beats.prune]
 PURGES: list[Chore] = [
     queues.purge_deleted,
     usage.merge_shards,

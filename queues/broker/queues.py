@@ -221,6 +221,7 @@ def purge_deleted(tx: Transaction, limit: int) -> int:
     if found:
         return found
     tx.db.run(sql.DELETE_COUNTERS, queue=queue_id)
+    tx.db.run(sql.DELETE_SAMPLES, queue=queue_id)
     tx.db.run(sql.DELETE_DESTINATIONS, queue=queue_id)
     tx.db.run(sql.DELETE_CLOSED_LANES, queue=queue_id)
     tx.db.run(sql.DELETE_QUEUE, queue=queue_id)

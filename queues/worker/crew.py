@@ -12,6 +12,7 @@ from django.db import connection
 
 from queues.broker.errors import ShuttingDown
 from queues.broker.housekeeping import own_name
+from queues.worker.heartbeat import Heartbeat
 from queues.worker.service import Service
 from queues.worker.services import all_services
 
@@ -79,7 +80,7 @@ class Worker(Crew):
     """A crew for all the worker's duties, whose beginning and end are logged."""
 
     def __init__(self) -> None:
-        super().__init__(all_services())
+        super().__init__([*all_services(), Heartbeat(self.detail)])
 
     def start(self) -> None:
         super().start()

@@ -63,6 +63,8 @@ FORGET_BROADCASTS = Statement(
     """
 )
 
+DELETE_SAMPLES = Statement("DELETE FROM queues_queuesample WHERE queue_id = :queue")
+
 LOAD_SETTINGS = Statement("SELECT id, document FROM queues_settingsversion WHERE id {in:ids}")
 FIND_SETTINGS = Statement("SELECT id FROM queues_settingsversion WHERE digest = :digest")
 STORE_SETTINGS = Statement(
