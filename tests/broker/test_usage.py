@@ -14,7 +14,7 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import housekeeping, identities, usage
 from queues.broker.errors import BrokerError
-from queues.broker.lanes import Transaction, in_transaction
+from queues.broker.lanes import SHARDS, Transaction, in_transaction
 from queues.models import AccountUsage
 from streams import log
 from streams.types import NewEntry
@@ -150,9 +150,12 @@ def test_a_queue_larger_than_is_purged_at_once_counts_until_it_is_gone(
 
 def test_many_shards_are_merged(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     q.publish("m", "n")
-    for shard in range(1, 9):
+    for number in range(1, 9):
         AccountUsage.objects.create(
-            account_id=q.account_id, shard=shard, messages=shard, peak_bytes=shard * 10
+            account_id=q.account_id,
+            shard=SHARDS + number,  # a lane's own, drawn at random, is below
+            messages=number,
+            peak_bytes=number * 10,
         )
     monkeypatch.setattr(usage, "MAX_SHARDS", 5)
     before = broker.account_usage(q.account_id)
