@@ -58,6 +58,12 @@ def short(value: float | None) -> str:
 
 
 @register.filter
+def rate(value: float) -> str:
+    """Messages a second: ``12/s``, ``0.3/s``."""
+    return f"{short(round(value))}/s" if value >= 10 or value == 0 else f"{value:.2g}/s"
+
+
+@register.filter
 def size(count: int | None) -> str:
     if count is None:
         return NOTHING

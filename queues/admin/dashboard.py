@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from okmq_site.console.pages import draw, page
-from queues.broker import overview
+from queues.admin import history
+from queues.broker import beats, overview
 from queues.broker.census import QueueFigures
+from queues.broker.errors import QueueNotFound
 from queues.broker.overview import Overview
 from queues.broker.wakes import HUB
 from queues.push.overview import count_failing
 
 SHOWN = 50
 """Queues in the table, the most troubled ones."""
+SPARKS = 20
+"""Of these, the first that have a line of their last hour."""
 REFRESH_SECONDS = 5
 
 
@@ -44,15 +49,36 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     taken = overview.take()
+    troubled = by_trouble(taken)[:SHOWN]
+    workers = beats.workers()
+    shown = history.chosen(request)
     return {
+        "rates": history.rates(),
+        "charts": history.of_server(shown),
+        "range": shown,
+        "ranges": list(history.RANGES),
+        "workers": workers,
+        "alive": [worker for worker in workers if not worker.late],
+        "last_beat": max((worker.beat_at for worker in workers), default=None),
         "overview": taken,
         "totals": total(taken.queues),
         "parked": HUB.parked,
         "failing": count_failing(),
-        "rows": [(queue, taken.accounts.get(queue.account_id, "")) for queue in by_trouble(taken)[:SHOWN]],
+        "several_processes": settings.OKMQ_PROCESSES > 1,
+        "rows": [
+            (queue, taken.accounts.get(queue.account_id, ""), _spark(queue) if number < SPARKS else "")
+            for number, queue in enumerate(troubled)
+        ],
         "more": max(taken.count - SHOWN, 0),
         "refresh_seconds": REFRESH_SECONDS,
     }
+
+
+def _spark(queue: QueueFigures) -> str:
+    try:
+        return history.spark(queue.account_id, queue.name)
+    except QueueNotFound:
+        return ""  # deleted a moment ago
 
 
 def total(queues: list[QueueFigures]) -> Totals:

@@ -16,6 +16,7 @@ from queues.admin.message import shown
 from queues.broker import clock, overview
 from queues.broker.types import Encoding
 from queues.push import destinations as push
+from queues.push import testing
 from queues.push.overview import all_destinations, find_destination
 from queues.push.types import DestinationInfo, Status
 
@@ -129,6 +130,14 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     account_id, found = find_destination(public_id)
     changed = push.rotate_secret(account_id, found.queue, public_id)
     return _draw(request, public_id, changed.new_secret)
+
+
+@action(roles.OPERATE)
+def send_test(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Waits for the answer and shows it."""
+    account_id, found = find_destination(public_id)
+    entry = testing.send_test(account_id, found.queue, public_id)
+    return HttpResponseRedirect(reverse("admin:console_attempt", args=[public_id, entry.id]))
 
 
 @action(roles.OPERATE)

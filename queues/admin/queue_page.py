@@ -9,10 +9,12 @@ from django.shortcuts import render
 
 from okmq_site.console.pages import draw, page
 from queues import broker
+from queues.admin import history
 from queues.admin.dashboard import REFRESH_SECONDS
 from queues.admin.destinations import health
 from queues.admin.sentences import fate_sentences, settings_sentence
 from queues.broker import overview, search
+from queues.broker.overview import QueueEntry
 from queues.push.overview import all_destinations
 
 PEEKED = 10
@@ -31,22 +33,25 @@ def queue_page(request: HttpRequest, queue_id: int) -> HttpResponse:
         sentence=settings_sentence(info.settings),
         fates=fate_sentences(info.settings),
         destinations=[(one, health(one)) for one in all_destinations(queue_id=queue_id)],
-        **_figures(queue_id),
+        **_figures(request, queue),
     )
 
 
 @page()
 def figures(request: HttpRequest, queue_id: int) -> HttpResponse:
     """The part of the page that changes."""
-    return render(
-        request, "console/_queue.html", {"queue": overview.find_queue(queue_id), **_figures(queue_id)}
-    )
+    queue = overview.find_queue(queue_id)
+    return render(request, "console/_queue.html", {"queue": queue, **_figures(request, queue)})
 
 
-def _figures(queue_id: int) -> dict[str, Any]:
+def _figures(request: HttpRequest, queue: QueueEntry) -> dict[str, Any]:
+    shown = history.chosen(request)
     return {
-        "figures": overview.figures(queue_id),
-        "deaths": overview.deaths(queue_id),
-        "first": search.first_in_line(queue_id, PEEKED),
+        "figures": overview.figures(queue.id),
+        "deaths": overview.deaths(queue.id),
+        "first": search.first_in_line(queue.id, PEEKED),
+        "charts": history.of_queue(queue.account_id, queue.name, shown),
+        "range": shown,
+        "ranges": list(history.RANGES),
         "refresh_seconds": REFRESH_SECONDS,
     }

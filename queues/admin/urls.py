@@ -46,6 +46,7 @@ def patterns(site: AdminSite) -> list[URLPattern]:
         at("destinations/<str:public_id>/", destinations.destination, "console_destination"),
         at("destinations/<str:public_id>/enable/", destinations.enable, "console_enable"),
         at("destinations/<str:public_id>/disable/", destinations.disable, "console_disable"),
+        at("destinations/<str:public_id>/test/", destinations.send_test, "console_send_test"),
         at("destinations/<str:public_id>/rotate/", destinations.rotate, "console_rotate"),
         at("destinations/<str:public_id>/<int:log_id>/", destinations.attempt, "console_attempt"),
         at("destinations/<str:public_id>/<int:log_id>/resend/", destinations.resend, "console_resend"),

@@ -47,6 +47,8 @@ def pages(who: browser.Visitor) -> dict[str, str]:
     page = who.visit("/admin/queues/")
     links = {link.inner_text(): link.get_attribute("href") or "" for link in page.locator("tbody th a").all()}
     emails = links["emails"].rstrip("/").rpartition("/")[2]
+    page = who.visit("/admin/tasks/")
+    task = page.locator("tbody tr", has_text="active").locator("th a").first.get_attribute("href") or ""
     return {
         "dashboard": "/admin/",
         "queues": "/admin/queues/",
@@ -59,6 +61,11 @@ def pages(who: browser.Visitor) -> dict[str, str]:
         "key": "/admin/accounts/apikey/add/",
         "streams": "/admin/streams/stream/",
         "stream": "/admin/streams/stream/1/change/",
+        "letters": "/admin/dead-letters/",
+        "letter-list": f"/admin/dead-letters/{emails}/",
+        "edit": f"/admin/queues/{emails}/messages/0/edit/",
+        "tasks": "/admin/tasks/",
+        "task": task,
         "destinations": "/admin/destinations/",
         "audit": "/admin/audit/",
         "users": "/admin/auth/user/",

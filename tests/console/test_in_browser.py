@@ -14,6 +14,8 @@ from .screenshots import pages
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 Visit = Callable[..., Visitor]
+OURS = ("dashboard", "queue", "messages", "message", "letters", "letter-list", "task", "accounts", "key")
+"""Pages that are looked at a second time; they have all there is of forms, tables and colours."""
 SERIOUS = ("serious", "critical")
 WIDTHS = {"desktop": browser.DESKTOP, "phone": browser.PHONE}
 
@@ -27,6 +29,8 @@ def test_pages_have_no_serious_accessibility_fault_and_fit_the_screen(
     who, axe = visit(size=WIDTHS[width], dark=dark), browser.axe()
     faults = []
     for name, path in pages(who).items():
+        if dark and name not in OURS:
+            continue
         page = who.visit(path)
         page.evaluate(axe)
         found: list[dict[str, Any]] = page.evaluate("axe.run().then(result => result.violations)")

@@ -9,10 +9,11 @@ import pytest
 from accounts.models import Account
 from queues import broker
 from queues.admin import dashboard
-from queues.broker import audit_log, clock
+from queues.broker import audit_log, beats, clock
 from queues.broker.census import QueueFigures
 from queues.broker.overview import Overview
 from queues.broker.types import Ack, Encoding, Nack
+from queues.models import Destination
 from tests.broker.handle import Handle, message
 from tests.broker.rows import age
 
@@ -232,6 +233,14 @@ def test_destinations_are_switched_and_sent_to_again(operator: Person, q: Handle
     assert "gets what is published" in operator.press(f"destinations/{one.public_id}/enable/")
 
 
+def test_a_test_event_is_sent_and_its_answer_shown(operator: Person, q: Handle) -> None:
+    one = new_destination(q)
+    Destination.objects.filter(pk=one.id).update(target="http://192.0.2.1:1/refused")  # an address nobody has
+    text = operator.press(f"destinations/{one.public_id}/test/")
+    assert "attempt 1 of message test_" in text
+    assert "failed" in text
+
+
 def test_a_new_secret_is_shown_once(admin: Person, q: Handle) -> None:
     one = new_destination(q)
     answer = admin.client.post(f"/admin/destinations/{one.public_id}/rotate/")
@@ -299,3 +308,22 @@ def test_keys_and_accounts_that_are_made_changed_and_revoked_are_in_the_audit_lo
         ("key.create", None),
     ]
     assert {entry.actor for entry in entries} == {f"user {admin.user.username}"}
+
+
+def test_charts_and_rates_come_from_the_workers_samples(viewer: Person, q: Handle) -> None:
+    q.publish("m")
+    for name in ("1h", "24h", "7d", "nonsense"):
+        page = viewer.get(f"queues/{q.id}/?range={name}")
+        assert page.count('role="img" aria-label="Messages a second, at last: published') == 1
+        assert page.count('aria-label="Backlog, at last: ready') == 1
+    assert 'aria-current="page">7d<' in viewer.get("figures/?range=7d")
+
+
+def test_a_worker_that_is_silent_is_told(viewer: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def worker(late: bool) -> beats.WorkerInfo:
+        return beats.WorkerInfo("w", "1", 0, clock.now() - clock.micros(60), late, {})
+
+    monkeypatch.setattr(beats, "workers", lambda: [worker(True)])
+    assert "No worker is alive, the last one was 1 min ago" in viewer.read("")
+    monkeypatch.setattr(beats, "workers", lambda: [worker(False), worker(True)])
+    assert "Workers alive 1 1 min ago" in viewer.read("")

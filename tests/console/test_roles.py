@@ -35,6 +35,7 @@ ACTIONS = {
     "console_enable": "operator",
     "console_disable": "operator",
     "console_resend": "operator",
+    "console_send_test": "operator",
     "console_rotate": "admin",
     "console_letter_order": "operator",
     "console_cancel": "operator",

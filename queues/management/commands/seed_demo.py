@@ -18,6 +18,8 @@ from queues.broker import clock
 from queues.broker.types import Ack, Encoding, Nack, NewMessage, QueueSettings, RetryStrategy, Settlement
 from queues.push import destinations
 from queues.push.types import Kind
+from queues.tasks import tasks
+from queues.tasks.types import Completion, NewTask, Report
 from streams import log
 from streams.types import NewEntry
 
@@ -81,6 +83,7 @@ class Demo:
         broker.receive(self.account_id, "sms", limit=5, consumer="sms-gateway-1")
         self._destinations()
         self._stream()
+        self._tasks()
 
     def _orders(self, count: int) -> Iterator[NewMessage]:
         for number in itertools.islice(self.numbers, count * self.scale):
@@ -158,3 +161,17 @@ class Demo:
         bodies = [json.dumps({"page": f"/product/{number % 17}", "n": number}) for number in range(120)]
         log.produce(self.account_id, "clicks", [NewEntry(body=body, size=len(body)) for body in bodies])
         log.commit(self.account_id, "clicks", 90)
+
+    def _tasks(self) -> None:
+        """One done, one under way, one given up, one that waits: of a type for workers elsewhere."""
+        kind = "report.render"
+        tasks.register(self.account_id, kind)
+        for month in ("june", "july", "august", "september"):
+            payload = json.dumps({"month": month})
+            tasks.create(self.account_id, NewTask(type=kind, payload=payload, queue="reports", max_retries=1))
+        done, busy, failed = tasks.claim(
+            self.account_id, [kind], ["reports"], worker="renderer-1", limit=3, lease_seconds=1800
+        )
+        tasks.report(self.account_id, busy.task_id, busy.token, Report(35, "rendering", "page 7 of 20"))
+        tasks.complete(self.account_id, done.task_id, done.token, Completion("20 pages", '{"pages": 20}'))
+        tasks.fail(self.account_id, failed.task_id, failed.token, "font Inter is missing", retry=False)
