@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import django
 
 from tests.console import browser
 from tests.server import ROOT, ServerFactory
@@ -12,34 +16,45 @@ from tests.server import ROOT, ServerFactory
 FOLDER = ROOT / "docs" / "screenshots"
 
 
+PICTURES = (
+    "dashboard", "queues", "queue", "messages", "message", "letter-list", "tasks", "task", "stream",
+    "accounts", "audit",
+)  # fmt: skip
+ON_THE_PHONE = ("dashboard", "message")
+USER, PASSWORD = "night-shift", "a password for pictures"
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    only = sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
+    # Servers copy a database that is prepared here.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
     with tempfile.TemporaryDirectory() as scratch:
         factory = ServerFactory(Path(scratch))
         try:
-            server = factory.start(empty=True)
+            server = factory.start()
             browser.run(server, "manage.py", "seed_demo")
-            browser.create_user(server, "night-shift", "a password for pictures", "superuser")
+            browser.create_user(server, USER, PASSWORD, "superuser")
             with browser.chromium() as chromium:
                 for dark in (False, True):
-                    for width, size in (("", browser.DESKTOP), ("-phone", browser.PHONE)):
-                        with browser.visitor(
-                            chromium, server, "night-shift", "a password for pictures", size=size, dark=dark
-                        ) as who:
-                            for name, path in pages(who).items():
-                                if only and name not in only:
-                                    continue
-                                who.visit(path)
-                                who.page.wait_for_timeout(300)
-                                who.page.screenshot(
-                                    path=folder / f"{name}-{'dark' if dark else 'light'}{width}.png",
-                                    full_page=bool(width),
-                                )
-                            print(*who.troubles, sep="\n")
+                    with browser.visitor(chromium, server, USER, PASSWORD, dark=dark) as who:
+                        take(who, folder, PICTURES, "dark" if dark else "light")
+                    phone = browser.visitor(chromium, server, USER, PASSWORD, size=browser.PHONE, dark=dark)
+                    with phone as who:
+                        take(who, folder, ON_THE_PHONE, "dark-phone" if dark else "light-phone")
         finally:
             factory.close()
+
+
+def take(who: browser.Visitor, folder: Path, names: Sequence[str], suffix: str) -> None:
+    found = pages(who)
+    for name in names:
+        page = who.visit(found[name])
+        page.wait_for_timeout(300)  # the theme's own movements
+        page.screenshot(path=folder / f"{name}-{suffix}.png")
+    if who.troubles:
+        sys.exit("\n".join(who.troubles))
 
 
 def pages(who: browser.Visitor) -> dict[str, str]:
