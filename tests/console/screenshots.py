@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def main() -> None:
             browser.run(server, "manage.py", "seed_demo")
             browser.create_user(server, USER, PASSWORD, "superuser")
             with browser.chromium() as chromium:
+                with browser.visitor(chromium, server, USER, PASSWORD) as who:
+                    await_samples(who)
                 for dark in (False, True):
                     with browser.visitor(chromium, server, USER, PASSWORD, dark=dark) as who:
                         take(who, folder, PICTURES, "dark" if dark else "light")
@@ -45,6 +48,13 @@ def main() -> None:
                         take(who, folder, ON_THE_PHONE, "dark-phone" if dark else "light-phone")
         finally:
             factory.close()
+
+
+def await_samples(who: browser.Visitor) -> None:
+    """The charts show something once the worker has sampled, which it does every minute."""
+    deadline = time.monotonic() + 2 * 60
+    while "Backlog, at last: ready 0 " in who.visit("/admin/").content() and time.monotonic() < deadline:
+        who.page.wait_for_timeout(2000)
 
 
 def take(who: browser.Visitor, folder: Path, names: Sequence[str], suffix: str) -> None:
