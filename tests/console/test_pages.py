@@ -321,9 +321,9 @@ def test_charts_and_rates_come_from_the_workers_samples(viewer: Person, q: Handl
 
 def test_a_worker_that_is_silent_is_told(viewer: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def worker(late: bool) -> beats.WorkerInfo:
-        return beats.WorkerInfo("w", "1", 0, clock.now() - clock.micros(60), late, {})
+        return beats.WorkerInfo("w", "1", 0, clock.now() - clock.micros(7_200), late, {})
 
     monkeypatch.setattr(beats, "workers", lambda: [worker(True)])
-    assert "No worker is alive, the last one was 1 min ago" in viewer.read("")
+    assert "No worker is alive, the last one was 2 h ago" in viewer.read("")
     monkeypatch.setattr(beats, "workers", lambda: [worker(False), worker(True)])
-    assert "Workers alive 1 1 min ago" in viewer.read("")
+    assert "Workers alive 1 2 h ago" in viewer.read("")
