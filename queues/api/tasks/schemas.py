@@ -37,6 +37,7 @@ MOST_RETRIES = 2**31 - 1
 LONGEST_TYPE = 128
 
 MAX_RESULT_BYTES = 1_048_576
+NOTHING = Raw(b"")
 MOST_RETRY_SECONDS = 365 * DAY_SECONDS
 
 _TIMESTAMP: dict[str, Any] = {"pattern": TIMESTAMP_PATTERN}
@@ -184,7 +185,7 @@ class Reported(Struct):
 class CompleteRequest(Struct):
     lease_token: str
     message: str = ""
-    result: Annotated[Raw | None, Meta(description="Any JSON, up to 1 MiB.")] = None
+    result: Annotated[Raw, Meta(description="Any JSON, up to 1 MiB.")] = NOTHING
 
 
 class FailRequest(Struct):
@@ -315,10 +316,12 @@ def read_completion(content: bytes) -> tuple[int, types.Completion]:
     sent = strict_json.decode_as(_complete, content)
     if not names.storable(sent.message):
         raise BadRequest("message: must not contain NUL")
-    result = None if sent.result is None else bytes(sent.result).strip().decode()
-    if result is not None and len(result.encode()) > MAX_RESULT_BYTES:
+    result = bytes(sent.result).strip()
+    if len(result) > MAX_RESULT_BYTES:
         raise TooLarge(f"result: must be at most {MAX_RESULT_BYTES} bytes")
-    return token(sent.lease_token), types.Completion(sent.message, result)
+    return token(sent.lease_token), types.Completion(
+        sent.message, None if result in (b"", b"null") else result.decode()
+    )
 
 
 class Failure(NamedTuple):
