@@ -302,7 +302,7 @@ TABLE: tuple[Setting, ...] = (
         "for another worker to go on with at once.",
         unit="seconds",
         low=0,
-        high=25,
+        high=20,
     ),
     Setting(
         "OKMQ_AUDIT_DAYS",

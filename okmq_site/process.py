@@ -91,7 +91,7 @@ def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
     from okmq_site import access
     from queues.worker.elected import WORKER
 
-    WORKER.stop(settings.OKMQ_STOP_SECONDS)
+    WORKER.stop()
     access.WRITER.close()
     _log("web process stopped", "process_stop")
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from queues.broker.errors import ShuttingDown
@@ -20,6 +21,9 @@ log = logging.getLogger("okmq.worker")
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
+
+WRITING_SECONDS = 5
+"""What services need beyond ``OKMQ_STOP_SECONDS`` to write down what became of what they had in hand."""
 
 
 class Crew:
@@ -86,8 +90,10 @@ class Worker(Crew):
         super().start()
         _log("worker started", "worker_start")
 
-    def stop(self, seconds: float) -> bool:
-        done = super().stop(seconds)
+    def stop(self, seconds: float | None = None) -> bool:
+        """``seconds`` None: as long as services may take."""
+        allowed = settings.OKMQ_STOP_SECONDS + WRITING_SECONDS
+        done = super().stop(allowed if seconds is None else seconds)
         _log("worker stopped", "worker_stop")
         return done
 

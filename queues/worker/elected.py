@@ -36,10 +36,10 @@ class ElectedWorker:
         """May be called from a signal handler."""
         threading.Thread(target=self._begin_stop, name="okmq-worker-stop", daemon=True).start()
 
-    def stop(self, seconds: float) -> None:
+    def stop(self) -> None:
         self._begin_stop()
         if self._worker is not None:
-            self._worker.stop(seconds)
+            self._worker.stop()
 
     def _wait_for_lock(self) -> None:
         if self._lock_file < 0:

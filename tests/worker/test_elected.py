@@ -24,7 +24,7 @@ class Pretended:
 
     def begin_stop(self) -> None: ...
 
-    def stop(self, seconds: float) -> bool:
+    def stop(self) -> bool:
         return True
 
 
@@ -50,7 +50,7 @@ def test_a_process_that_stops_takes_nothing_over(monkeypatch: pytest.MonkeyPatch
     said, Pretended.pipe = os.pipe()
     monkeypatch.setattr(elected, "Worker", Pretended)
     worker = ElectedWorker()
-    worker.stop(1)
+    worker.stop()
     worker.stand()
     os.set_blocking(said, False)
     eventually(lambda: worker._lock_file >= 0)

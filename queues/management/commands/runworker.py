@@ -39,8 +39,4 @@ class Command(BaseCommand):
         self.stdout.flush()
         worker.start()
         stop.wait()
-        worker.stop(settings.OKMQ_STOP_SECONDS + GRACE_SECONDS)
-
-
-GRACE_SECONDS = 5
-"""Beyond what services allow what they have in hand: time to write how it ended."""
+        worker.stop()
