@@ -9,6 +9,7 @@ from queues.models.operations import AuditEntry, DeadLetterJob, Duty, MessageEve
 from queues.models.passing import Broadcast, SeenKey
 from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
+from queues.models.schedules import Schedule
 from queues.models.source import Source, SourceEvent
 from queues.models.tasks import Task, TaskEntry, TaskLock, TaskType
 from queues.models.usage import AccountUsage, ConsumeCalls
@@ -31,6 +32,7 @@ __all__ = [
     "Queue",
     "QueueCounter",
     "QueueSample",
+    "Schedule",
     "SeenKey",
     "SettingsVersion",
     "Source",

@@ -36,15 +36,20 @@ def create(account_id: int, task: NewTask) -> Created:
 
     Raises UnknownTaskType, registry.InvalidPayload, TaskExists (it asks to be the only one of its like, and
     is not), QuotaExceeded, QueueFull, Unavailable."""
-    handler = registry.find(task.type)
-    if handler is not None:
-        handler.read(msgspec.json.decode(task.payload))
+    check_payload(task)
     operation = CreateTask(account_id, task)
     try:
         return _submit(operation)
     except QueueNotFound:
         queues.ensure_queues(account_id, {task.queue: QUEUE_SETTINGS})
         return _submit(operation.again())
+
+
+def check_payload(task: NewTask) -> None:
+    """What its type's handler here, if it has one, says of the payload. Raises registry.InvalidPayload."""
+    handler = registry.find(task.type)
+    if handler is not None:
+        handler.read(msgspec.json.decode(task.payload))
 
 
 def _submit(operation: CreateTask) -> Created:

@@ -33,6 +33,10 @@ class TaskExists(BrokerError):
         self.task_id = task_id
 
 
+class ScheduleNotFound(BrokerError):
+    """The account has no schedule of that name."""
+
+
 class WrongState(BrokerError):
     """What was asked for is not possible for a task in its state, which is ``state``."""
 

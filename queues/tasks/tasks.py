@@ -22,6 +22,8 @@ database transaction of the caller's, and raise ``queues.tasks.errors`` and ``qu
     channel(task_id)                    what a follower waits on (``queues.broker.wakes``)
     register, remove, known_types, is_known        types for workers elsewhere (``queues.tasks.task_types``)
 
+    schedules.put, get, list_all, delete, run           ``queues.tasks.schedules``
+
 Types that have a handler in this code are in ``registry``. Any function may raise Unavailable.
 """
 

@@ -11,6 +11,7 @@ from accounts import services
 from queues.broker import housekeeping
 from queues.push.pusher import Pusher
 from queues.tasks.runner import TaskRunner
+from queues.tasks.scheduler import Scheduler
 from queues.worker.dead_letter_jobs import DeadLetterJobs
 from queues.worker.sampling import Sampling
 from queues.worker.service import Service
@@ -18,7 +19,7 @@ from queues.worker.service import Service
 
 def all_services() -> list[Service]:
     """A fresh set: services keep state, and each crew needs its own."""
-    return [Housekeeping(), Pusher(), DeadLetterJobs(), TaskRunner(), Sampling()]
+    return [Housekeeping(), Pusher(), DeadLetterJobs(), TaskRunner(), Scheduler(), Sampling()]
 
 
 def services_of_each_web_process() -> list[Service]:

@@ -15,6 +15,7 @@ from queues.api.sse import TooManyStreams
 from queues.broker.errors import QueueFull, QuotaExceeded, Unavailable
 from queues.tasks.errors import (
     LeaseLost,
+    ScheduleNotFound,
     TaskCancelled,
     TaskExists,
     TaskNotFound,
@@ -52,6 +53,7 @@ OF_CAUSE: dict[type[Exception], str] = {
     TaskCancelled: "TASK_CANCELLED",
     TaskTypeBuiltin: "TASK_TYPE_BUILTIN",
     TaskTypeNotFound: "TASK_TYPE_NOT_FOUND",
+    ScheduleNotFound: "SCHEDULE_NOT_FOUND",
     TooManyStreams: "TOO_MANY_STREAMS",
     QuotaExceeded: "QUOTA_EXCEEDED",
     QueueFull: "QUEUE_FULL",
@@ -80,6 +82,7 @@ PROBLEMS.update(
         TaskCancelled: (409, "the task was cancelled"),
         TaskTypeBuiltin: (409, "the task type is built in"),
         TaskTypeNotFound: (404, "task type not found"),
+        ScheduleNotFound: (404, "schedule not found"),
         WrongState: (500, ""),
     }
 )

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query
-from queues.api.tasks import progress_schemas, schemas
+from queues.api.tasks import progress_schemas, schedule_schemas, schemas
 from queues.api.tasks.errors import Error
 from queues.tasks.types import TaskState
 
@@ -30,6 +30,9 @@ DOCUMENT = Document(
     error=Error,
     path_parameters={
         "id": "The task's id.",
+        "name": Parameter(
+            "name", {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"}, "The name of the schedule."
+        ),
         "type": Parameter(
             "type", {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"}, "The name of the type."
         ),
@@ -243,4 +246,42 @@ fail = Operation(
     body=Body(schemas.FailRequest),
     answer=ok("It is retried or archived.", schemas.FailedTask),
     errors={**BAD_BODY, **NO_TASK, **HELD},
+)
+
+NO_SCHEDULE = {404: "There is no such schedule."}
+list_schedules = Operation(
+    id="listSchedules",
+    tag=WORKERS,
+    summary="List the schedules",
+    answer=ok("By name.", list[schedule_schemas.Schedule]),
+)
+put_schedule = Operation(
+    id="putSchedule",
+    tag=WORKERS,
+    summary="Make or replace a schedule",
+    body=Body(schedule_schemas.PutSchedule),
+    answer=ok("It is replaced; its due times count from now.", schedule_schemas.Schedule),
+    other_answers={201: "It is made."},
+    errors=BAD_BODY,
+)
+get_schedule = Operation(
+    id="getSchedule",
+    tag=WORKERS,
+    summary="One schedule",
+    answer=ok("The schedule.", schedule_schemas.Schedule),
+    errors=NO_SCHEDULE,
+)
+delete_schedule = Operation(
+    id="deleteSchedule",
+    tag=WORKERS,
+    summary="Remove a schedule",
+    answer=ok("It makes no more tasks; those it made stay.", schemas.Message),
+    errors=NO_SCHEDULE,
+)
+run_schedule = Operation(
+    id="runSchedule",
+    tag=WORKERS,
+    summary="Make its task now",
+    answer=Answer(HTTPStatus.CREATED, "The task.", schemas.CreatedTask),
+    errors={**NO_SCHEDULE, 409: "A task like it is there already."},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from queues.api.tasks.schedule_views import ScheduleViewSet
 from queues.api.tasks.views import (
     ProgressViewSet,
     StreamViewSet,
@@ -28,6 +29,12 @@ urlpatterns = [
     path(f"{TASK}/cancel", TaskViewSet.as_view({"post": "cancel"})),
     path(f"{TASK}/run", TaskViewSet.as_view({"post": "run"})),
     path(TASK, TaskViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("api/v1/schedules", ScheduleViewSet.as_view({"get": "list"})),
+    path(
+        "api/v1/schedules/<str:name>",
+        ScheduleViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("api/v1/schedules/<str:name>/run", ScheduleViewSet.as_view({"post": "run"})),
     path("api/v1/queues/stats", TaskViewSet.as_view({"get": "stats"})),
     path("api/v1/task-types", TaskTypeViewSet.as_view({"get": "list"})),
     path("api/v1/task-types/<str:type>", TaskTypeViewSet.as_view({"put": "update", "delete": "destroy"})),
