@@ -14,6 +14,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
                                                                                          QueueNotFound
         settings: a function of the old QueueSettings giving the new ones, applied atomically
     delete_queue(account_id, name) -> None                                               QueueNotFound
+    queue_name(account_id, queue_id) -> str                                              QueueNotFound
     pause_queue / resume_queue(account_id, name) -> QueueInfo                            QueueNotFound
 
     follow(account_id, queue, follower) -> None      copies from now on                  QueueNotFound
@@ -81,6 +82,7 @@ from queues.broker.queues import (
     get_queue,
     list_queues,
     pause_queue,
+    queue_name,
     resume_queue,
     update_queue,
 )
@@ -118,6 +120,7 @@ __all__ = [
     "peek",
     "publish",
     "publish_topic",
+    "queue_name",
     "read_log",
     "receive",
     "receive_matching",

@@ -263,6 +263,16 @@ def names_of(db: Connection, queue_ids: Iterable[int]) -> dict[int, str]:
     return {row[0]: row[2] for row in db.rows(sql.QUEUES_NAMED, ids=sorted(queue_ids))}
 
 
+def queue_name(account_id: int, queue_id: int) -> str:
+    """The name of the account's queue with this id. Raises QueueNotFound, Unavailable."""
+    with reading():
+        rows = Queue.objects.filter(pk=queue_id, account_id=account_id, deleted_at=None)
+        found = rows.values_list("name", flat=True).first()
+    if found is None:
+        raise QueueNotFound(str(queue_id))
+    return found
+
+
 def _living(account_id: int, name: str) -> QuerySet[Queue]:
     if not names.storable(name):
         return Queue.objects.none()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from queues.api.agentuity.destinations import DestinationViewSet
 from queues.api.agentuity.messages import DeadLetterViewSet, MessageViewSet
 from queues.api.agentuity.views import QueueViewSet
 
@@ -39,6 +40,20 @@ urlpatterns = [
     *_both("delete/<str:name>", QueueViewSet.as_view({"delete": "destroy"})),
     *_both("pause/<str:name>", QueueViewSet.as_view({"post": "pause"})),
     *_both("resume/<str:name>", QueueViewSet.as_view({"post": "resume"})),
+    *_both("destinations/create/<str:name>", DestinationViewSet.as_view({"post": "create"})),
+    *_both("destinations/list/<str:name>", DestinationViewSet.as_view({"get": "list"})),
+    *_both(
+        "destinations/update/<str:name>/<str:destinationId>",
+        DestinationViewSet.as_view({"patch": "update"}),
+    ),
+    *_both(
+        "destinations/delete/<str:name>/<str:destinationId>",
+        DestinationViewSet.as_view({"delete": "destroy"}),
+    ),
+    *_both(
+        "destinations/deliveries/<str:name>/<str:destinationId>",
+        DestinationViewSet.as_view({"get": "deliveries"}),
+    ),
     *_both("dlq/list/<str:name>", DeadLetterViewSet.as_view({"get": "list"})),
     *_both("dlq/replay/<str:name>/<str:messageId>", DeadLetterViewSet.as_view({"post": "replay"})),
     *_both("dlq/purge/<str:name>", DeadLetterViewSet.as_view({"delete": "purge"})),

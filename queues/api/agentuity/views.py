@@ -26,6 +26,7 @@ from queues.broker import directory
 from queues.broker.directory import Sort
 from queues.broker.errors import MessageNotFound, QueueNotFound
 from queues.broker.types import QueueInfo, QueueStats
+from queues.push.errors import InvalidDestination
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ class AgentuityViewSet(DialectViewSet):
         """What ``read`` makes of the request; if it refuses, a missing queue is told first."""
         try:
             return read()
-        except RequestError:
+        except (RequestError, InvalidDestination):
             broker.get_queue(self.account_id, queue)
             raise
 
