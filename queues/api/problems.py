@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 
 from queues.broker import errors as broker_errors
 from queues.push import errors as push_errors
+from queues.sources import errors as source_errors
 from streams import errors as stream_errors
 
 
@@ -72,6 +73,10 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     push_errors.InvalidDestination: (400, ""),
     push_errors.DestinationDisabled: (409, "the destination is disabled"),
     push_errors.DeliveryNotFound: (404, "delivery not found"),
+    source_errors.SourceNotFound: (404, "source not found"),
+    source_errors.SourceExists: (409, ""),
+    source_errors.InvalidSource: (400, ""),
+    source_errors.NotAuthorized: (401, ""),
     broker_errors.Unavailable: (503, "the database is not available, try again"),
     broker_errors.ShuttingDown: (503, "the server is stopping, try again"),
     # A lost or busy database seen outside the broker, for example while looking up a key.

@@ -23,7 +23,8 @@ create = Operation(
     tag=DESTINATIONS,
     summary="Have a queue's messages sent to an address",
     description="Messages published from now on are sent to it, whoever receives them besides. `http`, "
-    "`url`, `webhook` and `queue` are delivered to; `sandbox` and `email` can be made, and each attempt fails.",
+    "`url`, `webhook` and `queue` are delivered to; `sandbox` and `email` can be made, but each attempt "
+    "fails.",
     headers=ORG,
     body=Body(schemas.CreateDestinationRequest),
     answer=found("The destination.", schemas.DestinationResponse),

@@ -12,6 +12,7 @@ from okmq_site import errors
 from queues.api.negotiation import json_response
 from queues.api.problems import Problem
 from queues.broker.errors import MessageNotFound, QueueExists, QueueNotFound, QuotaExceeded
+from queues.sources.errors import SourceExists
 
 CODES = {
     400: "INVALID_ARGUMENT",
@@ -55,6 +56,8 @@ def _text(problem: Problem) -> str:
             return f"queue '{str(name)[:MAX_SHOWN]}' not found"
         case QueueExists(args=(name,)):
             return f"queue '{name}' already exists"
+        case SourceExists(args=(name,)):
+            return f"a source called '{name}' already exists"
         case MessageNotFound(args=(message,)):
             return f"message '{str(message)[:MAX_SHOWN]}' not found"
     return problem.text

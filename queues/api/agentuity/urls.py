@@ -8,8 +8,10 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from queues.api.agentuity.analytics import AnalyticsViewSet
 from queues.api.agentuity.destinations import DestinationViewSet
 from queues.api.agentuity.messages import DeadLetterViewSet, MessageViewSet
+from queues.api.agentuity.sources import IngestViewSet, SourceViewSet
 from queues.api.agentuity.views import QueueViewSet
 
 
@@ -54,6 +56,21 @@ urlpatterns = [
         "destinations/deliveries/<str:name>/<str:destinationId>",
         DestinationViewSet.as_view({"get": "deliveries"}),
     ),
+    *_both("sources/create/<str:name>", SourceViewSet.as_view({"post": "create"})),
+    *_both("sources/list/<str:name>", SourceViewSet.as_view({"get": "list"})),
+    *_both("sources/get/<str:name>/<str:sourceId>", SourceViewSet.as_view({"get": "retrieve"})),
+    *_both("sources/update/<str:name>/<str:sourceId>", SourceViewSet.as_view({"patch": "update"})),
+    *_both("sources/delete/<str:name>/<str:sourceId>", SourceViewSet.as_view({"delete": "destroy"})),
+    *_both("sources/events/<str:name>/<str:sourceId>", SourceViewSet.as_view({"get": "events"})),
+    *_both("ingest/<str:sourceId>", IngestViewSet.as_view({"post": "ingest"})),
+    *_both("consumers/list/<str:name>", AnalyticsViewSet.as_view({"get": "consumers"})),
+    *_both("analytics/org", AnalyticsViewSet.as_view({"get": "of_account"})),
+    *_both("analytics/org/timeseries", AnalyticsViewSet.as_view({"get": "series_of_account"})),
+    *_both("analytics/queue/<str:name>", AnalyticsViewSet.as_view({"get": "of_queue"})),
+    *_both("analytics/timeseries/<str:name>", AnalyticsViewSet.as_view({"get": "series_of_queue"})),
+    *_both("analytics/stream", AnalyticsViewSet.as_view({"get": "stream_of_account"})),
+    *_both("analytics/stream/<str:name>", AnalyticsViewSet.as_view({"get": "stream_of_queue"})),
+    *_both("ws/<str:name>", AnalyticsViewSet.as_view({"get": "websocket"})),
     *_both("dlq/list/<str:name>", DeadLetterViewSet.as_view({"get": "list"})),
     *_both("dlq/replay/<str:name>/<str:messageId>", DeadLetterViewSet.as_view({"post": "replay"})),
     *_both("dlq/purge/<str:name>", DeadLetterViewSet.as_view({"delete": "purge"})),

@@ -27,6 +27,7 @@ from queues.broker.directory import Sort
 from queues.broker.errors import MessageNotFound, QueueNotFound
 from queues.broker.types import QueueInfo, QueueStats
 from queues.push.errors import InvalidDestination
+from queues.sources.errors import InvalidSource
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class AgentuityViewSet(DialectViewSet):
         """What ``read`` makes of the request; if it refuses, a missing queue is told first."""
         try:
             return read()
-        except (RequestError, InvalidDestination):
+        except (RequestError, InvalidDestination, InvalidSource):
             broker.get_queue(self.account_id, queue)
             raise
 
