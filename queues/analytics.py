@@ -1,5 +1,5 @@
-"""What queues did over time, for whoever draws charts: from the samples the worker keeps, from the counters as
-they are now, and from the last messages of a queue for how long things took.
+"""What queues did over time, for whoever draws charts: from the samples the worker keeps, from the counters
+as they are now, and from the last messages of a queue for how long things took.
 
 A sample holds until the next one of its queue. An account's sums are sampled under minus its id. Nothing here
 reads more than a bounded number of rows, however many messages there are.
@@ -77,7 +77,7 @@ class Values(NamedTuple):
         """What happened in between; levels as they are in the end. Counters start anew when a queue is made
         again, never otherwise."""
         totals = (max(now - then, 0) for now, then in zip(self[:5], before[:5], strict=True))
-        return Values(*totals, *self[5:])
+        return Values._make((*totals, *self[5:]))
 
 
 class Holder(NamedTuple):
@@ -91,7 +91,7 @@ class Holder(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """How long one message took: published to handed out, handed out to acked; microseconds, None = not yet."""
+    """How long one message took: until it was handed out, until it was acked; None = not yet."""
 
     created_at: Micros
     claimed_at: Micros | None

@@ -55,6 +55,20 @@ def call(
     return Answer(f"{method} {target}", int(status.split()[0]), {n.lower(): v for n, v in sent}, body)
 
 
+def open_stream(target: str, headers: Mapping[str, str]) -> tuple[dict[str, str], Any]:
+    """The headers of an answer that goes on, by their names in lower case, and its chunks, to be closed."""
+    from okmq_site.wsgi import application
+
+    begun: list[list[tuple[str, str]]] = []
+
+    def start(status: str, sent: list[tuple[str, str]], *error: Any) -> Any:
+        assert status.startswith("200"), status
+        begun.append(sent)
+
+    chunks = application(_environ("GET", target, b"", headers, "127.0.0.1"), start)
+    return {name.lower(): value for name, value in begun[0]}, chunks
+
+
 def _environ(
     method: str, target: str, content: bytes, headers: Mapping[str, str], address: str
 ) -> dict[str, Any]:

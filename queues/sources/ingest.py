@@ -72,9 +72,8 @@ def record(
     def write(tx: Transaction) -> None:
         now = to_datetime(tx.now)
         rows = Source.objects.filter(pk=source.pk)
-        counted = (
-            {"failure_count": F("failure_count") + 1} if error else {"success_count": F("success_count") + 1}
-        )
+        counter = "failure_count" if error else "success_count"
+        counted = {counter: F(counter) + 1}
         noted = {"last_failure_at": now, "last_failure_error": error} if error else {"last_success_at": now}
         if not rows.update(request_count=F("request_count") + 1, last_request_at=now, **counted, **noted):
             return  # deleted meanwhile, with its log

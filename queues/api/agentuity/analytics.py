@@ -49,8 +49,8 @@ class Period(NamedTuple):
 class AnalyticsViewSet(AgentuityViewSet):
     action_scopes = dict.fromkeys(
         (
-            "consumers", "of_account", "of_queue", "series_of_account", "series_of_queue", "stream_of_account",
-            "stream_of_queue", "websocket",
+            "consumers", "of_account", "of_queue", "series_of_account", "series_of_queue",
+            "stream_of_account", "stream_of_queue", "websocket",
         ),
         (READ,),
     )  # fmt: skip

@@ -131,7 +131,7 @@ class OrgAnalytics(Struct):
     org_id: str
     period: TimePeriod
     summary: Summary
-    queues: Annotated[list[QueueSummary], Meta(description="The 100 that published most.")]
+    queues: Annotated[list[QueueSummary], Meta(description="The 100 with the most messages.")]
 
 
 class TimeSeriesPoint(Struct):

@@ -16,7 +16,8 @@ from queues.api.agentuity import ids
 from queues.api.agentuity.fields import LONGEST, Instant, NullableInstant, Success, number
 from queues.api.problems import BadRequest
 from queues.api.times import format_time
-from queues.broker.types import QueueInfo, QueueSettings, QueueStats, RetryStrategy
+from queues.broker import types
+from queues.broker.types import QueueInfo, QueueStats, RetryStrategy
 
 NAME_PATTERN = "^[a-z_][a-z0-9_-]*$"
 MAX_NAME = 256
@@ -55,7 +56,7 @@ Retention = Annotated[
     float, Meta(ge=0, le=LONGEST, description="Seconds for which acknowledged messages are kept.")
 ]
 
-DEFAULTS = QueueSettings(
+DEFAULTS = types.QueueSettings(
     lease_seconds=30,
     max_attempts=5,
     ttl_seconds=None,
@@ -66,6 +67,10 @@ DEFAULTS = QueueSettings(
     max_in_flight=10,
 )
 """agentuity.md section 4."""
+
+
+def _default(value: int) -> Meta:
+    return Meta(extra_json_schema={"default": value})
 
 
 class QueueSettingsPatch(Struct):
@@ -81,12 +86,24 @@ class QueueSettingsPatch(Struct):
     retention_seconds: Retention | UnsetType = UNSET
 
 
+class QueueSettings(QueueSettingsPatch):
+    """What is not sent has its default."""
+
+    default_visibility_timeout_seconds: Annotated[Visibility, _default(30)] | UnsetType = UNSET
+    default_max_retries: Annotated[MaxRetries, _default(5)] | UnsetType = UNSET
+    default_retry_backoff_ms: Annotated[Backoff, _default(1000)] | UnsetType = UNSET
+    default_retry_max_backoff_ms: Annotated[Backoff, _default(60_000)] | UnsetType = UNSET
+    default_retry_multiplier: Annotated[Multiplier, _default(2)] | UnsetType = UNSET
+    max_in_flight_per_client: Annotated[InFlight, _default(10)] | UnsetType = UNSET
+    retention_seconds: Annotated[Retention, _default(2_592_000)] | UnsetType = UNSET
+
+
 class CreateQueueRequest(Struct):
     queue_type: QueueType
     name: Annotated[Name, Meta(description="Made by the server if absent.")] | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     internal: bool | UnsetType = UNSET
-    settings: QueueSettingsPatch | UnsetType = UNSET
+    settings: QueueSettings | UnsetType = UNSET
 
 
 class UpdateQueueRequest(Struct):
@@ -206,7 +223,7 @@ def _description(text: str) -> str:
     return text
 
 
-def _change(sent: QueueSettingsPatch) -> Callable[[QueueSettings], QueueSettings]:
+def _change(sent: QueueSettingsPatch) -> Callable[[types.QueueSettings], types.QueueSettings]:
     return lambda old: _changed(old, sent)
 
 
@@ -219,7 +236,7 @@ _SAME = {
 _RETRY = {"default_retry_backoff_ms": "base_delay", "default_retry_max_backoff_ms": "max_delay"}
 
 
-def _changed(old: QueueSettings, sent: QueueSettingsPatch) -> QueueSettings:
+def _changed(old: types.QueueSettings, sent: QueueSettingsPatch) -> types.QueueSettings:
     given = {name: value for name, value in msgspec.structs.asdict(sent).items() if value is not UNSET}
     changes = {ours: given[theirs] for theirs, ours in _SAME.items() if theirs in given}
     if "default_ttl_seconds" in given:
