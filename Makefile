@@ -18,12 +18,14 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
 
-# All parts run even when one fails, so that one run tells everything.
+# All parts run even when one fails, so that one run tells everything. The types are checked while tests wait.
 test: $(VENV)/.dev
-	@failed=; \
-	for part in test-sqlite test-postgres lint; do \
+	@failed=; found=$$(mktemp); trap 'rm -f "$$found"' EXIT; \
+	$(MAKE) --no-print-directory lint >"$$found" 2>&1 & lint=$$!; \
+	for part in test-sqlite test-postgres; do \
 		echo "== $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
 	done; \
+	echo "== lint"; wait $$lint || failed="$$failed lint"; cat "$$found"; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-sqlite: $(VENV)/.dev

@@ -19,7 +19,7 @@ from tests import database, prepared, reaper
 from tests.keymaker import KeyMaker
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 OUTPUT_SHOWN = 8000
 LISTENING = re.compile(r"listening on (http://[^\s]+)")

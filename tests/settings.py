@@ -13,5 +13,8 @@ from okmq_site.settings import *  # noqa: E402, F403
 from okmq_site.settings import DATABASES  # noqa: E402
 
 DATABASES["default"]["TEST"] = database.test_options()
+if not database.POSTGRESQL:
+    # As with PostgreSQL's fsync. What is durable is tested on servers, whose settings are the real ones.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous = OFF"
 # Tests make many accounts and admin users; a slow password hash protects nobody there.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from accounts import keys
 
+pytestmark = pytest.mark.once
+
 
 def test_a_key_has_the_documented_form() -> None:
     assert re.fullmatch(r"okmq_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}", keys.generate().text)

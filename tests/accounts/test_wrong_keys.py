@@ -10,6 +10,8 @@ from django.conf import LazySettings
 from accounts import wrong_keys
 from accounts.wrong_keys import WrongKeys, client_address
 
+pytestmark = pytest.mark.once
+
 LIMIT = 5
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from queues.api.client import hung_up
 
+pytestmark = pytest.mark.once
+
 Pair = tuple[socket.socket, socket.socket]
 
 

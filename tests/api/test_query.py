@@ -12,6 +12,8 @@ from queues.api.problems import BadRequest
 from queues.broker.names import storable
 from queues.broker.types import State
 
+pytestmark = pytest.mark.once
+
 BAD_INTEGERS = [
     "",
     "abc",

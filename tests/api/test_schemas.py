@@ -13,6 +13,8 @@ from queues.api.okmq.fields import MAX_BODY_BYTES
 from queues.api.problems import BadRequest, TooLarge
 from queues.broker.types import Ack, Encoding, Nack, NewMessage, Received
 
+pytestmark = pytest.mark.once
+
 LIMIT = MAX_BODY_BYTES
 
 

@@ -17,6 +17,8 @@ from queues.api.okmq.serializers import (
 from queues.api.problems import detail_text
 from queues.broker.types import QueueInfo, QueueSettings, RetryStrategy
 
+pytestmark = pytest.mark.once
+
 
 def sent(**fields: Any) -> dict[str, Any]:
     serializer = UpdateQueueSerializer(data=fields)

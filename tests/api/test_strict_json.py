@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from queues.api import strict_json
 from queues.api.problems import BadRequest
 
+pytestmark = pytest.mark.once
+
 
 class Item(msgspec.Struct):
     id: str

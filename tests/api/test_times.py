@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from queues.api.times import MIN_INSTANT, format_time, parse_time
 from queues.broker.types import MAX_INSTANT
 
+pytestmark = pytest.mark.once
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 instants = st.integers(MIN_INSTANT, MAX_INSTANT)
 offsets = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))

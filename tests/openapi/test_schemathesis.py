@@ -20,7 +20,7 @@ from queues.api.openapi.generate import generate
 from tests.server import Server, ServerFactory
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-SECONDS = 120.0
+SECONDS = 300.0
 # Its choices follow from the seed: a run that failed fails again.
 OPTIONS = ["--phases=coverage,fuzzing,stateful", "--seed=1", "--continue-on-failure"]
 OPTIONS += ["--generation-database=none", "--no-color"]

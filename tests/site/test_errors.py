@@ -66,6 +66,7 @@ def test_unknown_routes_answer_404_json(server: Server, path: str) -> None:
     assert list(answer.json()) == ["error"]
 
 
+@pytest.mark.once
 def test_unknown_routes_answer_json_in_debug_mode_too(make_server: ServerFactory) -> None:
     server = make_server(OKMQ_DEBUG="true")
     assert wire.get(server, "/nope").json() == {"error": "not found"}

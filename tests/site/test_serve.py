@@ -10,7 +10,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.server import Server, ServerFactory
+import pytest
+
+from tests.server import START_SECONDS, Server, ServerFactory
 from tests.site import wire
 
 KEY = re.compile(r"API key\s+(okmq_\S+)")
@@ -39,6 +41,7 @@ def test_the_first_start_prints_key_and_password_once(make_server: ServerFactory
     assert authorized(server, keys[0]) == 200
 
 
+@pytest.mark.once
 def test_the_printed_password_opens_the_console(make_server: ServerFactory) -> None:
     server = make_server(empty=True)
     password = re.search(r"password (\S+)", server.output())
@@ -66,7 +69,7 @@ def test_no_secret_lies_on_the_disk(make_server: ServerFactory) -> None:
 
 def test_createkey_prints_a_key_that_works_at_once(server: Server) -> None:
     process = server.run_python("manage.py", "createkey", "someone@example.com")
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 0
     assert authorized(server, printed.strip()) == 200
 
@@ -90,6 +93,7 @@ def test_sigterm_ends_waiting_receives_and_exits_with_0(make_server: ServerFacto
     assert seconds < 10
 
 
+@pytest.mark.once
 def test_ctrl_c_is_as_gentle(make_server: ServerFactory) -> None:
     server = make_server(OKMQ_POLL_SECONDS="55")
     answers, exit_code, seconds = stop_under_a_poll(server, signal.SIGINT)
@@ -125,6 +129,7 @@ def stop_under_a_poll(server: Server, signum: int) -> tuple[list[tuple[int, obje
     return answers, exit_code, seconds
 
 
+@pytest.mark.once
 def test_a_silent_connection_does_not_hold_up_the_stop(make_server: ServerFactory) -> None:
     server = make_server()
     with wire.connect(server):
@@ -134,27 +139,30 @@ def test_a_silent_connection_does_not_hold_up_the_stop(make_server: ServerFactor
         assert time.monotonic() - begin < 12
 
 
+@pytest.mark.once
 def test_several_processes_on_sqlite_are_advised_against(make_server: ServerFactory) -> None:
     server = make_server(processes=2, DATABASE_URL="")
     assert "Several processes on SQLite" in server.output()
     assert wire.get(server, "/live").status == 200
 
 
+@pytest.mark.once
 def test_a_port_in_use_is_told(make_server: ServerFactory, server: Server) -> None:
     other = make_server.prepare()
     port = server.url.rsplit(":", 1)[1]
     process = other.run_python("manage.py", "serve", "--port", port)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     assert "in use" in printed
     assert "API key" not in printed, "nothing was made that this output would be the only trace of"
     assert "Traceback" not in printed
 
 
+@pytest.mark.once
 def test_a_database_that_is_away_is_told(make_server: ServerFactory) -> None:
     other = make_server.prepare(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
     process = other.run_python("manage.py", "serve", "--port", "0")
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     assert "The database cannot be prepared" in printed
     assert "Traceback" not in printed
@@ -166,11 +174,12 @@ def test_runworker_runs_until_it_is_told_to_stop(server: Server) -> None:
         assert process.stdout is not None
         assert "worker is running" in process.stdout.readline()
         process.send_signal(signum)
-        printed, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=START_SECONDS)
         assert process.returncode == 0
         assert "Traceback" not in printed
 
 
+@pytest.mark.once
 def test_gunicorn_opens_no_other_door(make_server: ServerFactory) -> None:
     server = make_server(HOME=str(make_server.folder))
     listening = subprocess.run(

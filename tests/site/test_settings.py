@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from okmq_site import databases, env, secret
 from tests.server import ROOT
 
+pytestmark = pytest.mark.once
+
 OURS = ("okmq_site", "accounts", "queues", "manage.py")
 
 
