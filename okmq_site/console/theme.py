@@ -69,6 +69,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dead letters", "skull", "console_letters"),
                     _item("Destinations", "send", "console_destinations"),
                     _item("Tasks", "task_alt", "console_tasks"),
+                    _item("Schedules", "schedule", "queues_schedule_changelist"),
                     _item("Streams", "water", "streams_stream_changelist"),
                 ],
             },

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounts.models import Account
 from queues.models import Queue
-from queues.tasks import tasks
+from queues.tasks import schedules, tasks
+from queues.tasks.schedules import NewSchedule
+from queues.tasks.types import NewTask
 from tests.tasks.handle import Tasks
 
 from .people import Person
@@ -62,3 +66,19 @@ def test_a_task_is_cancelled_once(operator: Person, t: Tasks) -> None:
 
 def test_a_task_that_is_not_there_is_not_found(viewer: Person) -> None:
     viewer.get("tasks/nothing/", 404)
+
+
+def test_schedules_are_shown_and_made_to_run_now(viewer: Person, operator: Person, t: Tasks) -> None:
+    task = NewTask(type=t.type, payload="{}", queue=t.queue)
+    schedule, _ = schedules.put(
+        t.account_id, NewSchedule(f"nightly-{t.type}", "0 3 * * *", None, "UTC", True, task, "{}")
+    )
+    text = viewer.read(f"queues/schedule/?q={schedule.name}")
+    assert schedule.name in text and "0 3 * * *" in text
+    form: dict[str, Any] = {"action": "run_now", "_selected_action": [schedule.pk]}
+    viewer.press("queues/schedule/", **form)
+    assert not Queue.objects.filter(account_id=t.account_id, name=t.queue).exists()
+    assert "was made" in operator.press("queues/schedule/", **form)
+    assert len(tasks.list_tasks(t.account_id, t.queue)) == 1
+    assert viewer.read(f"queues/schedule/{schedule.pk}/change/")
+    viewer.get("queues/schedule/add/", 403)

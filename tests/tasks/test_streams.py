@@ -8,7 +8,6 @@ import pytest
 
 from queues.api import sse
 from queues.broker.wakes import HUB
-
 from tests.broker.at_once import eventually
 
 from .client import Event, Queue, Stream, error_of
