@@ -139,6 +139,14 @@ TABLE: tuple[Setting, ...] = (
         "write the header too.",
     ),
     Setting(
+        "OKMQ_CORS_ORIGIN",
+        "str",
+        "",
+        "Origin whose pages may call the APIs from a browser, such as `https://app.example.com`, or `*` for "
+        "any.",
+        shown_default="none",
+    ),
+    Setting(
         "OKMQ_WRONG_KEYS_PER_MINUTE",
         "int",
         5,

@@ -25,7 +25,7 @@ django.setup(set_prefix=False)
 
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
-from okmq_site import access, errors, request_ids  # noqa: E402
+from okmq_site import access, cors, errors, request_ids  # noqa: E402
 
 
 class ApiHandler(WSGIHandler):
@@ -78,7 +78,16 @@ def _serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[
     if errors.is_console(path):
         environ[access.NOTE] = access.note_of_console(path)
         return console(environ, start)
+    if settings.OKMQ_CORS_ORIGIN:
+        return _serve_across_origins(environ, start)
     return api(environ, start)
+
+
+def _serve_across_origins(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        return start_response(status, headers + cors.headers(), *error)
+
+    return cors.preflight(environ, start) if cors.is_preflight(environ) else api(environ, start)
 
 
 def _counting() -> WSGIApplication:

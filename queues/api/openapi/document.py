@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from queues.api.negotiation import JSON
+
 V = TypeVar("V", bound=Callable[..., Any])
 Schema = dict[str, Any]
 """A piece of an OpenAPI document."""
@@ -33,6 +35,8 @@ class Document:
     """The variables in paths; of most a description is all there is to say."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """The errors every operation has."""
+    key_is_optional: bool = False
+    """An operator may let clients in that show no key."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Answer:
     status: HTTPStatus
     description: str
     type: Any = None
+    media_type: str = JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +90,8 @@ class Operation:
     headers: tuple[Header, ...] = ()
     body: Body | None = None
     answer: Answer
-    other_answers: Mapping[int, str] = field(default_factory=dict)
-    """Further successes, which have no body."""
+    other_answers: Mapping[int, str | Answer] = field(default_factory=dict)
+    """Further successes; most have no body, and a description is all there is to say."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """Those beyond the document's."""
     is_public: bool = False

@@ -12,7 +12,7 @@ from rest_framework.serializers import Serializer
 
 from queues.api.negotiation import JSON
 from queues.api.openapi import structs
-from queues.api.openapi.document import OPERATION, Body, Document, Operation, Parameter, Schema
+from queues.api.openapi.document import OPERATION, Answer, Body, Document, Operation, Parameter, Schema
 
 
 class DialectSchema(AutoSchema):
@@ -45,7 +45,8 @@ class DialectSchema(AutoSchema):
             return []
         for name, definition in self.document.security.items():
             self._register(name, definition, ResolvedComponent.SECURITY_SCHEMA)
-        return [{name: []} for name in self.document.security]
+        none: list[Schema] = [{}] if self.document.key_is_optional else []
+        return [{name: []} for name in self.document.security] + none
 
     def get_override_parameters(self) -> list[Any]:
         return [
@@ -75,17 +76,20 @@ class DialectSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> Schema:
         answer = self.operation.answer
-        content = {} if answer.type is None else self._content(answer.type)
-        answers = {str(answer.status.value): {"description": answer.description, **content}}
-        for status, text in self.operation.other_answers.items():
-            answers[str(status)] = {"description": text}
+        answers = {str(answer.status.value): self._answer(answer)}
+        for status, other in self.operation.other_answers.items():
+            answers[str(status)] = {"description": other} if isinstance(other, str) else self._answer(other)
         errors = {**({} if self.operation.is_public else self.document.errors), **self.operation.errors}
         for status, text in sorted(errors.items()):
             answers[str(status)] = {"description": text, **self._content(self.document.error)}
         return answers
 
-    def _content(self, kind: Any) -> Schema:
-        return {"content": {JSON: {"schema": self._schema_of(kind, "response")}}}
+    def _answer(self, answer: Answer) -> Schema:
+        content = {} if answer.type is None else self._content(answer.type, answer.media_type)
+        return {"description": answer.description, **content}
+
+    def _content(self, kind: Any, media_type: str = JSON) -> Schema:
+        return {"content": {media_type: {"schema": self._schema_of(kind, "response")}}}
 
     def _schema_of(self, kind: Any, direction: str) -> Schema:
         if isinstance(kind, type) and issubclass(kind, Serializer):

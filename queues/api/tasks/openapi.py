@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query
+from queues.api.sse import MEDIA_TYPE
 from queues.api.tasks import progress_schemas, schedule_schemas, schemas
 from queues.api.tasks.errors import Error
 from queues.tasks.types import TaskState
@@ -27,6 +28,7 @@ DOCUMENT = Document(
         "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "apiKeyQuery": {"type": "apiKey", "in": "query", "name": "api_key", "description": "Streams only."},
     },
+    key_is_optional=True,
     error=Error,
     path_parameters={
         "id": "The task's id.",
@@ -40,7 +42,6 @@ DOCUMENT = Document(
     errors={
         401: "The key is missing or not valid.",
         403: "The key lacks the scope that the call needs.",
-        405: "The path does not know the method.",
         429: "Too many wrong keys, or too many calls of this account at once.",
         500: "Internal server error, or what the code says.",
         503: "The database is not available.",
@@ -54,8 +55,8 @@ HELD = {409: "The lease is lost, or the task was cancelled."}
 QUEUE = Query("queue", {"type": "string", "default": "default"}, "Where to look for the task.")
 START_ID = Query(
     "start_id",
-    {"type": "string"},
-    "`0` for all entries, `$` (the default) for new ones only, a stream id for those after it.",
+    {"type": "string", "default": "$"},
+    "`0` for all entries, `$` for new ones only, a stream id for those after it.",
 )
 HISTORY_START = Query(
     "start_id",
@@ -65,6 +66,7 @@ HISTORY_START = Query(
 HISTORY = Query(
     "history", {"type": "string", "enum": ["true"]}, "What there is already comes as `history` events."
 )
+API_KEY = Query("api_key", {"type": "string"}, "The key, from clients that cannot send it in a header.")
 LAST_EVENT_ID = Header(
     "Last-Event-ID", {"type": "string"}, "Where a stream that was cut off goes on; beats `start_id`."
 )
@@ -165,9 +167,9 @@ stream = Operation(
     tag=PROGRESS,
     summary="Follow a task's progress",
     description=_STREAMED,
-    query=(HISTORY, START_ID),
+    query=(HISTORY, START_ID, API_KEY),
     headers=(LAST_EVENT_ID,),
-    answer=ok("A stream of events, until the task is done."),
+    answer=Answer(HTTPStatus.OK, "Until the task is done.", str, MEDIA_TYPE),
     other_answers={204: "Everything was told already: do not come back."},
     errors={400: "A parameter is not what it should be.", **NO_TASK},
 )
@@ -179,9 +181,10 @@ stream_several = Operation(
     query=(
         Query("task_ids", {"type": "string"}, "Up to ten ids, separated by commas."),
         Query("start_id", {"type": "string", "enum": ["0", "$"]}, "`0` for all entries there are."),
+        API_KEY,
     ),
     headers=(LAST_EVENT_ID,),
-    answer=ok("A stream of events, until all the tasks are done."),
+    answer=Answer(HTTPStatus.OK, "Until all the tasks are done.", str, MEDIA_TYPE),
     other_answers={204: "Everything was told already: do not come back."},
     errors={400: "None, or more than ten ids.", 404: "There is none of these tasks."},
 )
@@ -196,7 +199,7 @@ put_type = Operation(
     tag=WORKERS,
     summary="Register a task type for workers elsewhere",
     answer=ok("It was registered before.", schemas.TaskType),
-    other_answers={201: "It is registered."},
+    other_answers={201: Answer(HTTPStatus.CREATED, "It is registered.", schemas.TaskType)},
     errors={400: "No type may have this name.", 409: "It has a handler here."},
 )
 delete_type = Operation(

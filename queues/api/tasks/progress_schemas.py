@@ -10,13 +10,13 @@ from msgspec import Meta, Raw, Struct
 from queues.api.problems import BadRequest
 from queues.api.query import Params, integer
 from queues.api.tasks.scalars import format_stream_id, parse_stream_id
-from queues.api.tasks.schemas import NotNegative, StreamId
+from queues.api.tasks.schemas import WORD, NotNegative, StreamId
 from queues.tasks import progress, types
 from queues.tasks.journal import KEPT_ENTRIES
 from queues.tasks.types import Entry
 
 BEGINNING = ("-", "0", "0-0")
-FinalStatus = Literal["completed", "failed", "cancelled"]
+FinalStatus = Annotated[Literal["completed", "failed", "cancelled"], Meta(extra_json_schema=WORD)]
 
 
 class Progress(Struct, omit_defaults=True):

@@ -37,9 +37,9 @@ MOST_RETRIES = 2**31 - 1
 LONGEST_TYPE = 128
 
 MAX_RESULT_BYTES = 1_048_576
-NOTHING = Raw(b"")
 MOST_RETRY_SECONDS = 365 * DAY_SECONDS
 
+WORD: dict[str, Any] = {"type": "string"}
 _TIMESTAMP: dict[str, Any] = {"pattern": TIMESTAMP_PATTERN}
 _TEXTS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
 _PERCENTAGE: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 100}
@@ -59,7 +59,9 @@ StreamId = Annotated[str, Meta(extra_json_schema={"pattern": STREAM_ID_PATTERN})
 TaskId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
 NotNegative = Annotated[int, Meta(ge=0)]
-State = Literal["pending", "active", "scheduled", "retry", "archived", "completed"]
+State = Annotated[
+    Literal["pending", "active", "scheduled", "retry", "archived", "completed"], Meta(extra_json_schema=WORD)
+]
 
 
 class CreateTask(Struct):
@@ -81,7 +83,7 @@ class CreateTask(Struct):
 class CreatedTask(Struct):
     task_id: TaskId
     queue: str
-    status: Literal["pending", "scheduled"]
+    status: Annotated[Literal["pending", "scheduled"], Meta(extra_json_schema=WORD)]
 
 
 class Task(Struct, omit_defaults=True):
@@ -128,7 +130,7 @@ class QueueStats(Struct):
 
 class TaskType(Struct):
     type: str
-    handler: Literal["builtin", "remote"]
+    handler: Annotated[Literal["builtin", "remote"], Meta(extra_json_schema=WORD)]
 
 
 class ClaimRequest(Struct):
@@ -185,7 +187,7 @@ class Reported(Struct):
 class CompleteRequest(Struct):
     lease_token: str
     message: str = ""
-    result: Annotated[Raw, Meta(description="Any JSON, up to 1 MiB.")] = NOTHING
+    result: Annotated[Raw, Meta(description="Any JSON, up to 1 MiB.")] = msgspec.field(default_factory=Raw)
 
 
 class FailRequest(Struct):
@@ -197,7 +199,7 @@ class FailRequest(Struct):
 
 class FailedTask(Struct, omit_defaults=True):
     message: str
-    state: Literal["retry", "archived"]
+    state: Annotated[Literal["retry", "archived"], Meta(extra_json_schema=WORD)]
     next_process_at: Timestamp | None = None
 
 
