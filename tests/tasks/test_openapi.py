@@ -26,9 +26,18 @@ SUPPORTED = "supported, too (§5.4)"
 OURS_TO_REFUSE = "refused by the server, not by a client's library"
 
 
+SCHEDULE = r".*/schedules\S* 20\d (\[\])?\."
+WHOLE = "a schedule is shown whole, with null for what is not yet (§8.4)"
+SKIPPED = "ticks that were skipped are counted, and why (§8.4)"
+
+
+def nullable(name: str) -> list[dict[str, str]]:
+    return [{"$ref": f"#/components/schemas/{name}"}, {"type": "null"}]
+
+
 def texts_or_null(name: str, theirs: str, pattern: str) -> list[Difference]:
     choices = [{"$ref": f"#/components/schemas/{theirs}"}, {"type": "null"}, {"const": ""}]
-    where = rf"POST /api/v1/tasks body \.{name} "
+    where = rf".* \S*\.{name} "
     return [
         Difference(NULL, where + "oneOf", choices, ABSENT),
         Difference(NULL, where + "type", ABSENT, "string"),
@@ -50,8 +59,8 @@ DIFFERENCES = [
     *texts_or_null("timeout", "Duration", DURATION_PATTERN),
     *texts_or_null("unique", "Duration", DURATION_PATTERN),
     *texts_or_null("process_at", "Timestamp", TIMESTAMP_PATTERN),
-    Difference(NULL, r".* body \.max_retries type", ["integer", "null"], "integer"),
-    Difference(NULL, r".* body \.metadata type", ["object", "null"], "object"),
+    Difference(NULL, r".* \S*\.max_retries type", ["integer", "null"], "integer"),
+    Difference(NULL, r".* \S*\.metadata type", ["object", "null"], "object"),
     Difference("an empty default is none", r".* body \.message default", "", ABSENT),
     Difference("said in words", r".*/claim body \.queues default", ["default"], ABSENT),
     Difference("who works on it (§4.2)", r"GET /api/v1/tasks/\{id\} 200 \.worker required", ABSENT, False),
@@ -64,22 +73,31 @@ DIFFERENCES = [
     Difference(SUPPORTED, r"GET /api/v1/progress/.* query start_id type", ABSENT, "string"),
     Difference(OURS_TO_REFUSE, r".* query task_ids required", True, False),
     Difference(OURS_TO_REFUSE, r".* query task_ids minLength", 1, ABSENT),
-    Difference(RUN, r"POST .*/run (200|path id required)", ABSENT, True),
-    Difference(RUN, r"POST .*/run 200 (\.message required|application/json)", ABSENT, True),
-    Difference(RUN, r"POST .*/run 200  type", ABSENT, "object"),
-    Difference(RUN, r"POST .*/run (path id|200 \.message) type", ABSENT, "string"),
-    Difference(RUN, r"POST .*/run security", ABSENT, CONTRACT["security"]),
+    Difference(WHOLE, SCHEDULE + r"enabled default", True, ABSENT),
+    Difference(WHOLE, SCHEDULE + r"timezone default", "UTC", ABSENT),
+    Difference(WHOLE, SCHEDULE + r"(next_run_at|last_run_at|last_task_id) required", False, True),
+    Difference(WHOLE, SCHEDULE + r"(next|last)_run_at oneOf", nullable("Timestamp"), ABSENT),
+    Difference(WHOLE, SCHEDULE + r"last_task_id oneOf", nullable("TaskId"), ABSENT),
+    Difference(WHOLE, SCHEDULE + r"(\w+_run_at|last_task_id) type", ABSENT, ["string", "null"]),
+    Difference(WHOLE, SCHEDULE + r"\w+_run_at pattern", ABSENT, TIMESTAMP_PATTERN),
+    Difference(WHOLE, SCHEDULE + r"last_task_id format", ABSENT, "uuid"),
+    Difference(SKIPPED, SCHEDULE + r"(skipped|last_error) required", ABSENT, True),
+    Difference(SKIPPED, SCHEDULE + r"skipped type", ABSENT, "integer"),
+    Difference(SKIPPED, SCHEDULE + r"skipped minimum", ABSENT, 0),
+    Difference(SKIPPED, SCHEDULE + r"last_error type", ABSENT, "string"),
+    Difference("as it is shown (§8.4)", r"PUT /api/v1/schedules/.* body \.enabled default", ABSENT, True),
+    Difference("as it is shown (§8.4)", r"PUT /api/v1/schedules/.* body \.timezone default", ABSENT, "UTC"),
+    Difference(RUN, r"POST /api/v1/tasks/.*/run (200|path id required)", ABSENT, True),
+    Difference(RUN, r"POST /api/v1/tasks/.*/run 200 (\.message required|application/json)", ABSENT, True),
+    Difference(RUN, r"POST /api/v1/tasks/.*/run 200  type", ABSENT, "object"),
+    Difference(RUN, r"POST /api/v1/tasks/.*/run (path id|200 \.message) type", ABSENT, "string"),
+    Difference(RUN, r"POST /api/v1/tasks/.*/run security", ABSENT, CONTRACT["security"]),
 ]
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what is not this dialect's alone (``okmq_site/health.py``), and without schedules, which have a
-    test of their own."""
-    paths = {
-        path: item
-        for path, item in document["paths"].items()
-        if path not in OF_THE_SERVER and not path.startswith("/api/v1/schedules")
-    }
+    """Without what is not this dialect's alone (``okmq_site/health.py``)."""
+    paths = {path: item for path, item in document["paths"].items() if path not in OF_THE_SERVER}
     return {**document, "paths": paths}
 
 
@@ -94,5 +112,5 @@ def test_components_that_both_have_are_called_the_same() -> None:
     assert set(theirs) - set(ours) == {
         # Written where they are used, or told by streams and other pages.
         "Duration", "Timestamp", "StreamId", "TaskId", "TaskState", "FinalStatus", "ServiceState", "Health",
-        "NotReady", "DoneEvent", "MultiProgressEvent", "StreamError", "Schedule",
+        "NotReady", "DoneEvent", "MultiProgressEvent", "StreamError",
     }  # fmt: skip

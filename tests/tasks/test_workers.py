@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from queues.broker.wakes import HUB
+from queues.broker.wakes import HUB, of_account
 from tests.broker.at_once import at_once, eventually, in_background
 
 from .client import Client, Queue, error_of
@@ -72,15 +72,15 @@ def test_a_task_goes_to_one_of_many_claims(q: Queue) -> None:
 
 
 @pytest.mark.contract("55")
-def test_a_waiting_claim_is_answered_when_a_task_comes(q: Queue) -> None:
+def test_a_waiting_claim_is_answered_when_a_task_comes(q: Queue, behind: Tasks) -> None:
     """Also one that waits for a queue that does not exist yet, among others that do."""
     other = Queue(q.client, q.type, f"{q.name}-2")
     for queues in ([q.name], [q.name, other.name]):
         waiting = in_background(q.claim, wait="20s", queues=queues)
-        eventually(lambda: HUB.parked == 1)
+        eventually(lambda: of_account(behind.account_id) in HUB.queues())
         made = Queue(q.client, q.type, queues[-1]).made()
         assert [task["id"] for task in waiting.result(30).json()["tasks"]] == [made]
-        eventually(lambda: HUB.parked == 0)
+        eventually(lambda: of_account(behind.account_id) not in HUB.queues())
 
 
 def test_a_claim_takes_several_types_and_empties_queues_in_order(q: Queue) -> None:

@@ -264,7 +264,7 @@ put_schedule = Operation(
     summary="Make or replace a schedule",
     body=Body(schedule_schemas.PutSchedule),
     answer=ok("It is replaced; its due times count from now.", schedule_schemas.Schedule),
-    other_answers={201: "It is made."},
+    other_answers={201: Answer(HTTPStatus.CREATED, "It is made.", schedule_schemas.Schedule)},
     errors=BAD_BODY,
 )
 get_schedule = Operation(
