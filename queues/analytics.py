@@ -1,9 +1,5 @@
-"""What queues did over time, for whoever draws charts: from the samples the worker keeps, from the counters
-as they are now, and from the last messages of a queue for how long things took.
-
-A sample holds until the next one of its queue. An account's sums are sampled under minus its id. Nothing here
-reads more than a bounded number of rows, however many messages there are.
-"""
+"""What queues do now, and how long their last messages took: what analytics tell beside the figures over time
+(``queues.broker.series``). Reads a bounded number of rows, however many messages there are."""
 
 from __future__ import annotations
 
@@ -12,11 +8,11 @@ from typing import NamedTuple
 
 from queues.broker import census, clock, queues
 from queues.broker.db import Connection, Statement
+from queues.broker.samples import Values
 from queues.broker.types import Micros
-from queues.fields import to_datetime, to_micros
-from queues.models import MessageEvent, QueueSample
+from queues.fields import to_datetime
+from queues.models import MessageEvent
 
-MINUTE, HOUR = 60, 3600
 RECENT = 1_000
 """Messages of a queue that latencies are taken from, the newest."""
 RECENT_OF_EACH = 100
@@ -25,8 +21,9 @@ QUEUES_OF_ACCOUNT = 100
 
 SUMS = Statement(
     """
-    SELECT sum(c.messages - c.acked - c.dead), sum(c.dead), sum(c.published_total), sum(c.received_total),
-        sum(c.acked_total), sum(c.nacked_total), sum(c.dead_total)
+    SELECT sum(c.messages - c.acked - c.dead), sum(c.dead), sum(c.bytes), sum(c.published_total),
+        sum(c.received_total), sum(c.acked_total), sum(c.nacked_total), sum(c.dead_total),
+        sum(c.expired_total)
     FROM queues_queuecounter c
     WHERE c.queue_id {in:ids}
     """
@@ -61,25 +58,6 @@ BUSIEST = Statement(
 )
 
 
-class Values(NamedTuple):
-    """Totals since a queue was made, and levels."""
-
-    published: int = 0
-    received: int = 0
-    acked: int = 0
-    nacked: int = 0
-    dead_total: int = 0
-    backlog: int = 0
-    in_flight: int = 0
-    dead: int = 0
-
-    def since(self, before: Values) -> Values:
-        """What happened in between; levels as they are in the end. Counters start anew when a queue is made
-        again, never otherwise."""
-        totals = (max(now - then, 0) for now, then in zip(self[:5], before[:5], strict=True))
-        return Values._make((*totals, *self[5:]))
-
-
 class Holder(NamedTuple):
     """A consumer with messages in its hands."""
 
@@ -109,13 +87,6 @@ class Taken(NamedTuple):
         return max(self.acked_at - self.claimed_at, 0)
 
 
-class Point(NamedTuple):
-    """What happened between ``at`` and the next point."""
-
-    at: Micros
-    values: Values
-
-
 def now_of(queue_ids: Sequence[int]) -> Values:
     """The sums over these queues as they are now. Raises Unavailable."""
     with queues.looking() as db:
@@ -131,36 +102,6 @@ def busiest(account_id: int) -> list[int]:
     """Up to QUEUES_OF_ACCOUNT of the account's queues, those that published most first."""
     with queues.looking() as db:
         return [row[0] for row in db.rows(BUSIEST, account=account_id, limit=QUEUES_OF_ACCOUNT)]
-
-
-def at(sample_id: int, instant: Micros) -> Values:
-    """What held at ``instant``: nothing before there was a sample. Raises Unavailable."""
-    with queues.reading():
-        return _at(sample_id, instant)
-
-
-def series(sample_id: int, start: Micros, end: Micros, seconds: int, now: Values) -> list[Point]:
-    """What happened from ``start`` to ``end``, in steps of ``seconds``; ``now``: how it ends, if that is
-    later than every sample. Raises Unavailable."""
-    span = HOUR if seconds >= HOUR else MINUTE
-    with queues.reading():
-        before = _at(sample_id, start)
-        found = QueueSample.objects.filter(
-            queue_id=sample_id, span_seconds=span, at__gt=to_datetime(start), at__lte=to_datetime(end)
-        )
-        samples = [(to_micros(sample.at), _values(sample)) for sample in found.order_by("at")]
-    if end >= clock.now() - seconds * clock.SECOND:
-        samples.append((end, now))
-    points, step = [], seconds * clock.SECOND
-    place = 0
-    for begin in range(start, end, step):
-        last = before
-        while place < len(samples) and samples[place][0] <= min(begin + step, end):
-            last = samples[place][1]
-            place += 1
-        points.append(Point(begin, last.since(before)))
-        before = last
-    return points
 
 
 def holders(queue_id: int) -> list[Holder]:
@@ -196,27 +137,7 @@ def oldest_ready_seconds(queue_id: int) -> float | None:
 def _now(db: Connection, queue_ids: Sequence[int]) -> Values:
     ids = list(queue_ids)
     (row,) = db.rows(SUMS, ids=ids)
-    alive, dead, published, received, acked, nacked, died = (int(value or 0) for value in row)
+    alive, dead, size, *totals = (int(value or 0) for value in row)
     leased: int = db.rows(LEASED, ids=ids, now=clock.now())[0][0]
-    return Values(published, received, acked, nacked, died, max(alive - leased, 0), leased, dead)
-
-
-def _at(sample_id: int, instant: Micros) -> Values:
-    found = QueueSample.objects.filter(queue_id=sample_id, at__lte=to_datetime(instant))
-    # One look for each span: each has its index.
-    last = [found.filter(span_seconds=span).order_by("-at").first() for span in (MINUTE, HOUR)]
-    known = [sample for sample in last if sample is not None]
-    return _values(max(known, key=lambda sample: sample.at)) if known else Values()
-
-
-def _values(sample: QueueSample) -> Values:
-    return Values(
-        sample.published_total,
-        sample.received_total,
-        sample.acked_total,
-        sample.nacked_total,
-        sample.dead_total,
-        sample.pending + sample.scheduled,
-        sample.processing,
-        sample.dead,
-    )
+    # What waits is one level here, whether it is ready or delayed.
+    return Values._make((*totals, max(alive - leased, 0), leased, 0, dead, size, None))

@@ -57,28 +57,46 @@ class Point:
         return {name: getattr(self, name) / self.seconds for name in names}
 
 
-def of_queue(account_id: int, queue: str, since: Micros, until: Micros, step_seconds: int) -> list[Point]:
+def of_queue(
+    account_id: int,
+    queue: str,
+    since: Micros,
+    until: Micros,
+    step_seconds: int,
+    *,
+    now: Values | None = None,
+) -> list[Point]:
     """The queue from ``since`` to ``until``, a point each ``step_seconds``, the last one at ``until``. Steps
-    shorter than what was sampled repeat the levels. Raises QueueNotFound, ValueError (too many points),
-    Unavailable."""
+    shorter than what was sampled repeat the levels. ``now``: what holds at ``until``, where that is later
+    than every sample. Raises QueueNotFound, ValueError (too many points), Unavailable."""
     with queues.looking() as db:
-        return _series(db, queues.id_of(db, account_id, queue), since, until, step_seconds)
+        return _series(db, queues.id_of(db, account_id, queue), since, until, step_seconds, now)
 
 
-def of_account(account_id: int | None, since: Micros, until: Micros, step_seconds: int) -> list[Point]:
+def of_account(
+    account_id: int | None, since: Micros, until: Micros, step_seconds: int, *, now: Values | None = None
+) -> list[Point]:
     """The same for all queues of an account, or (None) of the server. What a queue counted goes with the
     queue. Raises ValueError (too many points), Unavailable."""
     with queues.looking() as db:
         sampled = OF_SERVER if account_id is None else samples.of_account(account_id)
-        return _series(db, sampled, since, until, step_seconds)
+        return _series(db, sampled, since, until, step_seconds, now)
 
 
-def _series(db: Connection, sampled: int, since: Micros, until: Micros, step_seconds: int) -> list[Point]:
+def _series(
+    db: Connection, sampled: int, since: Micros, until: Micros, step_seconds: int, latest: Values | None
+) -> list[Point]:
     step = step_seconds * clock.SECOND
     if step <= 0 or (until - since) / step > MOST_POINTS:
         raise ValueError(f"a series has at most {MOST_POINTS} points")
     ends = list(range(until, since, -step))[::-1]
     at, values = _samples(db, sampled, (ends[0] if ends else until) - step, until)
+    if latest is not None:
+        if not at:
+            # It came after the last sampling: all that it has happened since.
+            at, values = [since - 1], [NOTHING]
+        at.append(until)
+        values.append(latest)
     points = []
     before = _at(at, values, (ends[0] if ends else until) - step)
     for end in ends:

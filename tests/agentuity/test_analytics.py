@@ -84,6 +84,7 @@ def test_figures_of_a_queue(busy: Queue) -> None:
 def test_a_period_is_told_from_the_samples_before_and_at_its_end(q: Queue) -> None:
     now = clock.now()
     id = q.handle().id
+    sample(id, now - 70 * MINUTE)
     sample(id, now - 50 * MINUTE, published_total=10, received_total=8, acked_total=7, dead_total=1)
     sample(
         id, now - 20 * MINUTE, published_total=30, received_total=20, acked_total=15, dead_total=2, pending=9
@@ -121,6 +122,7 @@ def test_a_series_has_a_point_for_each_step(q: Queue) -> None:
 def test_long_periods_are_told_from_the_hourly_samples(q: Queue) -> None:
     now = clock.now()
     id = q.handle().id
+    sample(id, now - 90 * 60 * MINUTE, span=3600)
     for hours in (80, 60, 50):
         sample(id, now - hours * 60 * MINUTE, span=3600, published_total=100 - hours)
     start, end = now - 100 * 24 * 60 * MINUTE, now - 40 * 60 * MINUTE

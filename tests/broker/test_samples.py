@@ -211,6 +211,17 @@ def test_a_queue_that_was_never_sampled_shows_nothing(q: Handle, clock_at: None)
     assert (point.published, point.pending, point.oldest_ready_seconds) == (0, 0, 0)
 
 
+def test_what_holds_now_counts_where_it_is_later_than_every_sample(
+    q: Handle, minutes: Callable[[list[int]], None], clock_at: None
+) -> None:
+    now = Values(published_total=5, pending=2)
+    (point,) = series.of_queue(q.account_id, q.name, at(0), at(2), 120, now=now)
+    assert (point.published, point.pending) == (5, 2), "it was never sampled: all is new"
+    minutes([1, 3])
+    (point,) = series.of_queue(q.account_id, q.name, at(1), at(2), 60, now=now)
+    assert (point.published, point.pending) == (2, 2)
+
+
 def test_the_oldest_message_ages_between_samples(q: Handle, clock_at: None) -> None:
     values = Values(1, pending=1, oldest_ready_at=at(0))
     samples.store([(q.id, at(1), values)], MINUTE)

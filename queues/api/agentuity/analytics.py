@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +21,9 @@ from queues.api.agentuity.views import AgentuityViewSet, read_choice
 from queues.api.problems import BadRequest, NotFound
 from queues.api.times import format_time, parse_time
 from queues.api.views import DialectRequest
-from queues.broker import clock, directory
+from queues.broker import clock, directory, series
+from queues.broker.samples import Values
+from queues.broker.series import Point
 from queues.broker.types import Micros, QueueInfo
 from queues.push import destinations
 
@@ -30,6 +34,7 @@ LONGEST = {"minute": DAY, "hour": 7 * DAY, "day": 90 * DAY}
 USUAL = {"minute": HOUR, "hour": DAY, "day": 30 * DAY}
 LONGEST_INTERVAL = 3600
 
+Happened = Callable[["Period", Values], Point]
 _encoder = msgspec.json.Encoder()
 
 
@@ -67,7 +72,7 @@ class AnalyticsViewSet(AgentuityViewSet):
         now = analytics.now_of([queue.id])
         taken = analytics.last_messages(queue.id)
         part = schemas.within(taken, period.start, period.end)
-        happened = _between(queue.id, period, now)
+        happened = self._happened(period, now, queue.name)
         replayed = analytics.replayed(queue.id, period.start, period.end)
         shown = schemas.QueueAnalytics(
             queue_id=ids.queue_id(queue.id),
@@ -75,9 +80,9 @@ class AnalyticsViewSet(AgentuityViewSet):
             queue_type=queue.kind,
             period=period.shown(),
             current=schemas.Current(
-                now.backlog,
+                now.pending,
                 now.dead,
-                now.in_flight,
+                now.processing,
                 len(analytics.holders(queue.id)),
                 analytics.oldest_ready_seconds(queue.id),
             ),
@@ -103,7 +108,8 @@ class AnalyticsViewSet(AgentuityViewSet):
     def of_account(self, request: DialectRequest) -> HttpResponse:
         period = read_period(request.params)
         every = analytics.queues_of(self.account_id)
-        happened = _between(-self.account_id, period, analytics.now_of(every))
+        now = analytics.now_of(every)
+        happened = self._happened(period, now)
         page = directory.page(
             self.account_id, sort=directory.Sort.MESSAGES, descending=True, limit=analytics.QUEUES_OF_ACCOUNT
         )
@@ -112,7 +118,7 @@ class AnalyticsViewSet(AgentuityViewSet):
         for queue, _ in page.queues:
             recent = analytics.last_messages(queue.id, analytics.RECENT_OF_EACH)
             taken += recent
-            shown.append(_summary(queue, period, recent))
+            shown.append(self._summary(queue, period, recent))
         part = schemas.within(taken, period.start, period.end)
         latency = schemas.latency_json(one.wait for one in part)
         summary = schemas.Summary(
@@ -120,7 +126,7 @@ class AnalyticsViewSet(AgentuityViewSet):
             total_messages_published=happened.published,
             total_messages_delivered=schemas.delivered(happened),
             total_messages_acknowledged=happened.acked,
-            total_dlq_messages=happened.dead,
+            total_dlq_messages=now.dead,
             total_bytes_published=schemas.bytes_of(happened.published, taken),
             avg_latency_ms=latency.avg_ms,
             p95_latency_ms=latency.p95_ms,
@@ -133,7 +139,8 @@ class AnalyticsViewSet(AgentuityViewSet):
     def series_of_queue(self, request: DialectRequest, name: str) -> HttpResponse:
         queue, period = self._asked(request, name)
         taken = analytics.last_messages(queue.id)
-        return self._series(queue.id, [queue.id], period, taken, ids.queue_id(queue.id), queue.name)
+        points = self._points(period, STEPS[period.granularity], analytics.now_of([queue.id]), queue.name)
+        return self._series(period, points, taken, ids.queue_id(queue.id), queue.name)
 
     @analytics_openapi.series_of_account
     def series_of_account(self, request: DialectRequest) -> HttpResponse:
@@ -143,20 +150,21 @@ class AnalyticsViewSet(AgentuityViewSet):
         taken = [
             one for queue_id in busiest for one in analytics.last_messages(queue_id, analytics.RECENT_OF_EACH)
         ]
-        return self._series(-self.account_id, every, period, taken, "", "")
+        points = self._points(period, STEPS[period.granularity], analytics.now_of(every))
+        return self._series(period, points, taken, "", "")
 
     @analytics_openapi.stream_of_queue
     def stream_of_queue(self, request: DialectRequest, name: str) -> HttpResponseBase:
         name = self.named(request, name)
         interval = self.after_lookup(name, lambda: read_interval(request.params))
         queue = broker.get_queue(self.account_id, name)
-        return sse.response(request._request, Live(queue.id, [queue.id], interval))
+        return sse.response(request._request, Live(partial(self._happened, queue=name), [queue.id], interval))
 
     @analytics_openapi.stream_of_account
     def stream_of_account(self, request: DialectRequest) -> HttpResponseBase:
         interval = read_interval(request.params)
         every = analytics.queues_of(self.account_id)
-        return sse.response(request._request, Live(-self.account_id, every, interval))
+        return sse.response(request._request, Live(self._happened, every, interval))
 
     @analytics_openapi.websocket
     def websocket(self, request: DialectRequest, name: str) -> HttpResponse:
@@ -171,33 +179,54 @@ class AnalyticsViewSet(AgentuityViewSet):
         return broker.get_queue(self.account_id, name), period
 
     def _series(
-        self,
-        sample_id: int,
-        queue_ids: list[int],
-        period: Period,
-        taken: list[analytics.Taken],
-        queue_id: str,
-        name: str,
+        self, period: Period, points: Sequence[Point], taken: list[analytics.Taken], queue_id: str, name: str
     ) -> HttpResponse:
-        seconds = STEPS[period.granularity]
-        now = analytics.now_of(queue_ids)
-        points = analytics.series(sample_id, period.start, period.end, seconds, now)
-        shown = schemas.points_json(points, seconds, taken)
+        shown = schemas.points_json(points, STEPS[period.granularity], taken)
         return answers.one("timeseries", schemas.TimeSeries(queue_id, name, period.shown(), shown))
+
+    def _points(self, period: Period, step: int, now: Values, queue: str | None = None) -> Sequence[Point]:
+        """What happened in the period, to one queue or to all, in steps of so many seconds."""
+        latest = now if period.end >= clock.now() - 60 * clock.SECOND else None
+        if queue is None:
+            return series.of_account(self.account_id, period.start, period.end, step, now=latest)
+        return series.of_queue(self.account_id, queue, period.start, period.end, step, now=latest)
+
+    def _happened(self, period: Period, now: Values, queue: str | None = None) -> Point:
+        """The same in one step."""
+        return self._points(period, -(-(period.end - period.start) // clock.SECOND), now, queue)[-1]
+
+    def _summary(
+        self, queue: QueueInfo, period: Period, recent: list[analytics.Taken]
+    ) -> schemas.QueueSummary:
+        now = analytics.now_of([queue.id])
+        happened = self._happened(period, now, queue.name)
+        part = schemas.within(recent, period.start, period.end)
+        return schemas.QueueSummary(
+            id=ids.queue_id(queue.id),
+            name=queue.name,
+            queue_type=queue.kind,
+            messages_published=happened.published,
+            messages_delivered=schemas.delivered(happened),
+            messages_acknowledged=happened.acked,
+            backlog=now.pending,
+            dlq_count=now.dead,
+            avg_latency_ms=schemas.latency_json(one.wait for one in part).avg_ms,
+            error_rate_percent=schemas.error_percent(happened),
+        )
 
 
 class Live(sse.Source):
     """The figures of some queues, again and again."""
 
-    def __init__(self, sample_id: int, queue_ids: list[int], interval: float) -> None:
-        self.sample_id = sample_id
+    def __init__(self, happened: Happened, queue_ids: list[int], interval: float) -> None:
+        self.happened = happened
         self.queue_ids = queue_ids
         self.every_seconds = interval
 
     def look(self) -> bytes:
         at = clock.now()
         now = analytics.now_of(self.queue_ids)
-        happened = now.since(analytics.at(self.sample_id, at - 60 * clock.SECOND))
+        happened = self.happened(Period(at - 60 * clock.SECOND, at, "minute"), now)
         recent = [
             one
             for queue_id in self.queue_ids[: analytics.QUEUES_OF_ACCOUNT]
@@ -211,11 +240,11 @@ class Live(sse.Source):
         }
         told = schemas.StatsEvent(
             timestamp=format_time(at),
-            backlog=now.backlog,
-            messages_in_flight=now.in_flight,
+            backlog=now.pending,
+            messages_in_flight=now.processing,
             throughput_1m=happened.published,
             delivery_rate_1m=happened.received,
-            error_rate_1m=happened.dead_total,
+            error_rate_1m=happened.died,
             avg_latency_ms=schemas.latency_json(one.wait for one in part).avg_ms,
             active_consumers=len(consumers),
         )
@@ -246,25 +275,3 @@ def _instant(params: query.Params, name: str, default: Micros) -> Micros:
         return parse_time(text)
     except ValueError as error:
         raise BadRequest(f"{name}: {error}") from None
-
-
-def _between(sample_id: int, period: Period, now: analytics.Values) -> analytics.Values:
-    end = now if period.end >= clock.now() - 60 * clock.SECOND else analytics.at(sample_id, period.end)
-    return end.since(analytics.at(sample_id, period.start))
-
-
-def _summary(queue: QueueInfo, period: Period, recent: list[analytics.Taken]) -> schemas.QueueSummary:
-    happened = _between(queue.id, period, analytics.now_of([queue.id]))
-    part = schemas.within(recent, period.start, period.end)
-    return schemas.QueueSummary(
-        id=ids.queue_id(queue.id),
-        name=queue.name,
-        queue_type=queue.kind,
-        messages_published=happened.published,
-        messages_delivered=schemas.delivered(happened),
-        messages_acknowledged=happened.acked,
-        backlog=happened.backlog,
-        dlq_count=happened.dead,
-        avg_latency_ms=schemas.latency_json(one.wait for one in part).avg_ms,
-        error_rate_percent=schemas.error_percent(happened),
-    )

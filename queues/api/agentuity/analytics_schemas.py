@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from queues.analytics import Holder, Point, Taken, Values
+from queues.analytics import Holder, Taken
 from queues.api.agentuity import ids
 from queues.api.agentuity.fields import Count, Instant, NullableInstant, Success
 from queues.api.times import format_time
 from queues.broker import clock
+from queues.broker.series import Point
 from queues.broker.types import Micros
 
 Granularity = Literal["minute", "hour", "day"]
@@ -220,12 +221,12 @@ def latency_json(durations: Iterable[Micros | None]) -> LatencyStats:
     return LatencyStats(sum(found) / len(found), part(0.5), part(0.95), part(0.99), found[-1])
 
 
-def period_json(happened: Values, replayed: int, taken: list[Taken]) -> PeriodStats:
+def period_json(happened: Point, replayed: int, taken: list[Taken]) -> PeriodStats:
     return PeriodStats(
         messages_published=happened.published,
         messages_delivered=delivered(happened),
         messages_acknowledged=happened.acked,
-        messages_failed=happened.dead_total,
+        messages_failed=happened.died,
         messages_replayed=replayed,
         bytes_published=bytes_of(happened.published, taken),
         delivery_attempts=happened.received,
@@ -233,7 +234,7 @@ def period_json(happened: Values, replayed: int, taken: list[Taken]) -> PeriodSt
     )
 
 
-def delivered(happened: Values) -> int:
+def delivered(happened: Point) -> int:
     """Deliveries that were no retries: what was given back comes once more."""
     return max(happened.received - happened.nacked, 0)
 
@@ -243,9 +244,9 @@ def bytes_of(published: int, taken: list[Taken]) -> float:
     return round(published * mean)
 
 
-def error_percent(happened: Values) -> float:
-    ended = happened.dead_total + happened.acked
-    return round(100 * happened.dead_total / ended, 2) if ended else 0
+def error_percent(happened: Point) -> float:
+    ended = happened.died + happened.acked
+    return round(100 * happened.died / ended, 2) if ended else 0
 
 
 def within(taken: Iterable[Taken], start: Micros, end: Micros) -> list[Taken]:
@@ -253,23 +254,22 @@ def within(taken: Iterable[Taken], start: Micros, end: Micros) -> list[Taken]:
     return [one for one in taken if one.claimed_at is not None and start <= one.claimed_at < end]
 
 
-def points_json(points: list[Point], seconds: int, taken: list[Taken]) -> list[TimeSeriesPoint]:
+def points_json(points: Iterable[Point], seconds: int, taken: list[Taken]) -> list[TimeSeriesPoint]:
     shown = []
     for point in points:
-        part = within(taken, point.at, point.at + seconds * clock.SECOND)
-        latency = latency_json(one.wait for one in part)
-        happened = point.values
+        begin = point.at - seconds * clock.SECOND
+        latency = latency_json(one.wait for one in within(taken, begin, point.at))
         shown.append(
             TimeSeriesPoint(
-                timestamp=format_time(point.at),
-                throughput=happened.published,
-                delivery_rate=happened.received,
-                ack_rate=happened.acked,
-                error_rate=happened.dead_total,
+                timestamp=format_time(begin),
+                throughput=point.published,
+                delivery_rate=point.received,
+                ack_rate=point.acked,
+                error_rate=point.died,
                 avg_latency_ms=latency.avg_ms,
                 p95_latency_ms=latency.p95_ms,
-                backlog=happened.backlog,
-                messages_in_flight=happened.in_flight,
+                backlog=point.pending + point.scheduled,
+                messages_in_flight=point.processing,
             )
         )
     return shown
