@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
-from django.db import connection, transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -55,9 +56,20 @@ def create_account(email: str) -> Account:
     return account
 
 
+def find_account(email: str) -> Account | None:
+    return Account.objects.filter(email=normalise_email(email)).first()
+
+
 def get_or_create_account(email: str) -> Account:
-    found = Account.objects.filter(email=normalise_email(email)).first()
-    return found or create_account(email)
+    """Raises ``ValidationError`` for what is no e-mail address."""
+    try:
+        return find_account(email) or create_account(email)
+    except (ValidationError, IntegrityError):
+        # Somebody else made it in this moment.
+        found = find_account(email)
+        if found is None:
+            raise
+        return found
 
 
 def normalise_email(email: str) -> str:

@@ -285,6 +285,14 @@ TABLE: tuple[Setting, ...] = (
         high=60,
     ),
     Setting(
+        "OKMQ_APPS",
+        "list",
+        [],
+        "Django apps of your own, by the names they are imported by, separated by commas: their task "
+        "handlers and Django tasks are run by this server's workers. See docs/tasks.md.",
+        shown_default="none",
+    ),
+    Setting(
         "OKMQ_TASK_CONCURRENCY",
         "int",
         10,

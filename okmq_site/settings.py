@@ -51,6 +51,7 @@ OKMQ_MAX_STREAMS: int = values["OKMQ_MAX_STREAMS"]
 OKMQ_PROCESSES: int = values["OKMQ_PROCESSES"] or (2 if ON_POSTGRESQL else 1)
 OKMQ_HOUSEKEEPING_SECONDS: int = values["OKMQ_HOUSEKEEPING_SECONDS"]
 OKMQ_SWEEP_SECONDS: int = values["OKMQ_SWEEP_SECONDS"]
+OKMQ_APPS: list[str] = values["OKMQ_APPS"]
 OKMQ_TASK_CONCURRENCY: int = values["OKMQ_TASK_CONCURRENCY"]
 OKMQ_DEMO_STEP_MS: int = values["OKMQ_DEMO_STEP_MS"]
 OKMQ_STOP_SECONDS: int = values["OKMQ_STOP_SECONDS"]
@@ -85,7 +86,13 @@ INSTALLED_APPS = [
     "accounts",
     "queues",
     "streams",
+    "django_tasks",
+    *OKMQ_APPS,
 ]
+# Only apps of the operator's own enqueue any.
+TASKS: dict[str, dict[str, Any]] = (
+    {"default": {"BACKEND": "queues.tasks.backend.OKMQBackend", "QUEUES": []}} if OKMQ_APPS else {}
+)
 
 # The console's middleware. API paths do not pass it: see okmq_site/wsgi.py.
 MIDDLEWARE = [

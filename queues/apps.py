@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class QueuesConfig(AppConfig):
@@ -13,6 +14,10 @@ class QueuesConfig(AppConfig):
         from queues.tasks import journal, keeping, registry
 
         registry.autodiscover()
+        if getattr(settings, "TASKS", None):
+            from queues.tasks import backend
+
+            backend.register()
         bodies.FORMS[Form.MESSAGE] = message_object
         # The engine knows of no tasks: it tells them, and asks for their share of the housekeeping.
         listeners.LISTENERS[journal.NAME] = journal.listen

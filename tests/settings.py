@@ -16,5 +16,7 @@ DATABASES["default"]["TEST"] = database.test_options()
 if not database.POSTGRESQL:
     # As with PostgreSQL's fsync. What is durable is tested on servers, whose settings are the real ones.
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous = OFF"
+# As if apps of an operator's own enqueued Django tasks.
+TASKS = {"default": {"BACKEND": "queues.tasks.backend.OKMQBackend", "QUEUES": []}}
 # Tests make many accounts and admin users; a slow password hash protects nobody there.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -13,3 +13,8 @@ def storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def cleaned(text: str) -> str:
+    """``text`` as a database can hold it: what it cannot is replaced."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

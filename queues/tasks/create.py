@@ -18,11 +18,13 @@ from queues.broker.publish import Publish
 from queues.broker.types import NewMessage, QueueSettings, RetryStrategy
 from queues.tasks import journal, registry, sql, survey, task_types
 from queues.tasks.errors import TaskExists, UnknownTaskType
+from queues.tasks.rows import find
 from queues.tasks.types import LEASE_SECONDS, Created, NewTask
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
     from queues.broker.lanes import Transaction
+    from queues.broker.types import Micros
 
 MAX_ATTEMPTS = 2**31 - 1
 DEAD_KEPT_SECONDS = 90 * 86_400
@@ -32,10 +34,11 @@ QUEUE_SETTINGS = QueueSettings(ttl_seconds=None, max_attempts=4)
 
 def create(account_id: int, task: NewTask) -> Created:
     """Make a task; its queue, too, if there is none. What its type's handler says of the payload is checked,
-    that it is an object is the caller's care. Returns after the commit.
+    that it is an object is the caller's care. Returns after the commit. A task whose id the caller chose is
+    made once, however often it is asked for: who does not know whether a call took effect may repeat it.
 
-    Raises UnknownTaskType, registry.InvalidPayload, TaskExists (it asks to be the only one of its like, and
-    is not), QuotaExceeded, QueueFull, Unavailable."""
+    Raises UnknownTaskType, registry.InvalidPayload, TaskExists (it asks to be the only one of its like and
+    is not, or another task has its id), QuotaExceeded, QueueFull, Unavailable."""
     check_payload(task)
     operation = CreateTask(account_id, task)
     try:
@@ -87,8 +90,9 @@ class CreateTask(Publish):
         message = NewMessage(
             task.payload,
             len(task.payload.encode()),
-            public_id=str(uuid4()),
+            public_id=task.task_id or str(uuid4()),
             tag=task.type,
+            priority=task.priority,
             deliver_at=task.process_at,
             metadata=task.metadata,
             settings=settings_of(task),
@@ -104,13 +108,17 @@ class CreateTask(Publish):
     def task_id(self) -> str:
         return self.messages[0].public_id or ""
 
+    def created(self, now: Micros) -> Created:
+        scheduled = self.task.process_at is not None and self.task.process_at > now
+        return Created(self.task_id, self.task.queue, scheduled)
+
     @classmethod
     def run(cls, tx: Transaction, operations: list[CreateTask]) -> None:  # type: ignore[override]
         unknown = task_types.unknown(tx.db, {(o.account_id, o.task.type) for o in operations})
         for operation in operations:
             if (operation.account_id, operation.task.type) in unknown:
                 operation.error = UnknownTaskType(operation.task.type)
-        open_ones = [o for o in operations if o.error is None]
+        open_ones = _not_made_yet(tx, [o for o in operations if o.error is None])
         held_back = _refuse_doubles(tx, open_ones)
         open_ones = [o for o in open_ones if o.error is None and o not in held_back]
         if open_ones:
@@ -118,6 +126,23 @@ class CreateTask(Publish):
             survey.tell_of(tx, _write(tx, [o for o in open_ones if o.error is None]))
         for operation, holder in held_back.items():
             operation.error = holder.error or TaskExists(holder.task_id)
+
+
+def _not_made_yet(tx: Transaction, operations: list[CreateTask]) -> list[CreateTask]:
+    """Without those whose id, chosen by the caller, is a task's already."""
+    known = find(tx.db, {o.task.task_id for o in operations if o.task.task_id is not None})
+    if not known:
+        return operations
+    for operation in operations:
+        found = known.get(operation.task_id)
+        if found is None:
+            continue
+        same = (found.row.account_id, found.queue, found.row.type)
+        if same == (operation.account_id, operation.queue, operation.task.type):
+            operation.result = operation.created(tx.now)
+        else:
+            operation.error = TaskExists(operation.task_id)
+    return [o for o in operations if o.task_id not in known]
 
 
 def _refuse_doubles(tx: Transaction, operations: list[CreateTask]) -> dict[CreateTask, CreateTask]:
@@ -152,7 +177,6 @@ def _write(tx: Transaction, made: list[CreateTask]) -> set[int]:
     rows: list[Row] = []
     for operation in made:
         task, published = operation.task, operation.result[0]
-        scheduled = task.process_at is not None and task.process_at > tx.now
         row: Row = (
             published.queue_id, published.offset, operation.task_id, operation.account_id, task.type,
             task.max_retries, micros(task.timeout_seconds), micros(LEASE_SECONDS), 0, "", 0, 0, 0,
@@ -162,6 +186,6 @@ def _write(tx: Transaction, made: list[CreateTask]) -> set[int]:
         if task.unique_seconds is not None:
             until = max(tx.now, task.process_at or 0) + micros(task.unique_seconds)
             tx.db.run(sql.TAKE_LOCK, key=operation.key, task=operation.task_id, until=until)
-        operation.result = Created(operation.task_id, task.queue, scheduled)
+        operation.result = operation.created(tx.now)
     tx.db.bulk(sql.INSERT_TASKS, rows)
     return {row[0] for row in rows}

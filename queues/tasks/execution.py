@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from django.db import connections
 
-from queues.broker import clock
+from queues.broker import clock, names
 from queues.broker.errors import Unavailable
 from queues.tasks import work
 from queues.tasks.errors import LeaseLost, TaskCancelled, TaskNotFound
 from queues.tasks.registry import Handler, RetryIn, SkipRetry, TaskEnded
-from queues.tasks.types import ClaimedTask, Completion, Report
+from queues.tasks.types import ClaimedTask, Completion, Report, TaskState
 
 log = logging.getLogger("okmq.tasks")
 
@@ -26,6 +26,7 @@ ASK_AGAIN_SECONDS = 1.0
 """So often does ``cancelled`` ask the database."""
 
 MAX_RESULT_BYTES = 1_048_576
+MAX_ERROR_LENGTH = 10_000
 TELL_AGAIN_SECONDS = 0.5
 
 
@@ -41,7 +42,9 @@ class Execution:
         self.attempt = claimed.retried + 1
         self.deadline = claimed.deadline / clock.SECOND
         self.lease_until = claimed.lease_until
+        self.percentage = 0
         self.began: float | None = None
+        self._given: Any = None
         self._ended = threading.Event()
         self._asked = time.monotonic()
 
@@ -61,6 +64,8 @@ class Execution:
     ) -> None:
         if isinstance(percentage, bool) or not isinstance(percentage, int) or not 0 <= percentage <= 100:
             raise ValueError(f"percentage must be a whole number from 0 to 100, not {percentage!r}")
+        if not names.storable(stage) or not names.storable(message):
+            raise ValueError("stage and message must contain neither NUL nor lone surrogates")
         given = None if not metadata else msgspec.json.encode(dict(metadata)).decode()
         if self._ended.is_set():
             raise TaskEnded(self.task_id)
@@ -70,6 +75,7 @@ class Execution:
         except NOT_OURS as error:
             self.end()
             raise TaskEnded(self.task_id) from error
+        self.percentage = percentage
         self._asked = time.monotonic()
 
     @property
@@ -116,8 +122,8 @@ class Execution:
             return
         self.began = time.monotonic()
         try:
-            given = self.handler.read(msgspec.json.decode(self.claimed.payload))
-            result = self.handler.function(given, self)
+            self._given = self.handler.read(msgspec.json.decode(self.claimed.payload))
+            result = self.handler.function(self._given, self)
             self._tell(self._completion(result))
         except TaskEnded:
             pass
@@ -138,10 +144,10 @@ class Execution:
     def _failed(self, error: BaseException) -> None:
         if self._ended.is_set():
             return
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
+        text = described(error)
         retry_seconds = error.seconds if isinstance(error, RetryIn) else None
         if isinstance(error, SkipRetry | RetryIn):
-            text = str(error) or text
+            text = names.cleaned(str(error))[:MAX_ERROR_LENGTH] or text
             log.info("task %s (%s): %s", self.task_id, self.handler.type, text)
         else:
             log.warning("task %s (%s) failed: %s", self.task_id, self.handler.type, text, exc_info=error)
@@ -152,16 +158,37 @@ class Execution:
         """Say how it went, again and again while the database is away and the lease is ours."""
         while not self._ended.is_set():
             try:
-                if isinstance(said, Completion):
-                    work.complete(self.account_id, self.task_id, self.claimed.token, said)
-                else:
-                    work.fail(self.account_id, self.task_id, self.claimed.token, said, **about)
+                state = self._say(said, **about)
             except NOT_OURS:
                 # Late: somebody cancelled it, or the clock decided on it already.
                 log.info("what became of task %s is of no interest any more", self.task_id)
+                return
             except Unavailable:
                 if self._ended.wait(TELL_AGAIN_SECONDS) or clock.now() >= self.lease_until:
                     log.warning("nobody could be told what became of task %s", self.task_id)
                     return
-                continue
+            except Exception:
+                log.exception("what became of task %s (%s) cannot be told", self.task_id, self.handler.type)
+                return
+            else:
+                self._after(state)
+                return
+
+    def _say(self, said: Completion | str, **about: Any) -> TaskState:
+        if isinstance(said, Completion):
+            work.complete(self.account_id, self.task_id, self.claimed.token, said)
+            return TaskState.COMPLETED
+        return work.fail(self.account_id, self.task_id, self.claimed.token, said, **about).state
+
+    def _after(self, state: TaskState) -> None:
+        if self.handler.ended is None:
             return
+        try:
+            self.handler.ended(self._given, self, state)
+        except Exception:
+            log.exception("after the end of task %s (%s)", self.task_id, self.handler.type)
+
+
+def described(error: BaseException) -> str:
+    """As a task's ``last_err`` tells of it."""
+    return names.cleaned(f"{type(error).__name__}: {error}".removesuffix(": "))[:MAX_ERROR_LENGTH]

@@ -14,10 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 from django.utils.module_loading import autodiscover_modules
+
+if TYPE_CHECKING:
+    from queues.tasks.types import TaskState
 
 TYPE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -47,11 +50,15 @@ class TaskContext(Protocol):
     """What a handler knows of the task it runs, and how it tells of its progress."""
 
     task_id: str
+    account_id: int
+    """Whose task it is."""
     queue: str
     attempt: int
     """1 for the first execution."""
     deadline: float
     """When the attempt times out, in seconds since 1970."""
+    percentage: int
+    """What this attempt reported last."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -64,8 +71,8 @@ class TaskContext(Protocol):
         message: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Report. Raises ValueError for a percentage outside 0 to 100, TaskEnded when nobody waits for this
-        task any more."""
+        """Report. Raises ValueError for a percentage outside 0 to 100 and for texts that no database can hold
+        (NUL, lone surrogates), TaskEnded when nobody waits for this task any more."""
 
     @property
     def cancelled(self) -> bool:
@@ -75,13 +82,18 @@ class TaskContext(Protocol):
         """Sleep, but not beyond the end of the task; whether it ended."""
 
 
+Ended = Callable[[Any, TaskContext, "TaskState"], None]
+
+
 @dataclass(frozen=True)
 class Handler:
-    """``payload``: a type that msgspec converts the payload to, None = the handler gets the plain dict."""
+    """``payload``: a type that msgspec converts the payload to, None = the handler gets the plain dict.
+    ``ended``: called with payload and context when it is written down what became of an attempt."""
 
     type: str
     function: Callable[[Any, TaskContext], Any]
     payload: Any = None
+    ended: Ended | None = None
 
     def read(self, payload: dict[str, Any]) -> Any:
         """What the function gets. Raises InvalidPayload."""
@@ -98,11 +110,15 @@ _handlers: dict[str, Handler] = {}
 Function = TypeVar("Function", bound=Callable[[Any, Any], Any])
 
 
-def task_handler(type: str, *, payload: Any = None) -> Callable[[Function], Function]:
+def task_handler(
+    type: str, *, payload: Any = None, ended: Ended | None = None
+) -> Callable[[Function], Function]:
     """Registers the function that runs tasks of ``type``. It is called with the payload and a
     ``TaskContext``; what it returns (any JSON value, or None) is the task's result, an exception is a failed
     attempt. With ``payload``, a msgspec Struct or other type, tasks whose payload does not fit are refused
-    when they are created. Raises ValueError for a name no type may have, or one that is taken."""
+    when they are created. ``ended`` is called after an attempt's end was written, with what the function got
+    and the task's state: completed, retry or archived; not if the worker had no say in it any more.
+    Raises ValueError for a name no type may have, or one that is taken."""
     if not TYPE_NAME.fullmatch(type):
         raise ValueError(f"{type!r} is no task type: use 1 to 128 letters, digits, and _ . : -")
 
@@ -110,7 +126,7 @@ def task_handler(type: str, *, payload: Any = None) -> Callable[[Function], Func
         known = _handlers.get(type)
         if known is not None and known.function is not function:
             raise ValueError(f"task type {type} has a handler already: {known.function.__qualname__}")
-        _handlers[type] = Handler(type, function, payload)
+        _handlers[type] = Handler(type, function, payload, ended)
         return function
 
     return register

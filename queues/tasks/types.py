@@ -35,7 +35,9 @@ class TaskState(StrEnum):
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """A task to be made. ``payload`` and ``metadata`` are JSON texts of objects. ``timeout_seconds``: what an
     attempt may take. ``process_at`` None or past: now. ``unique_seconds``: for so long, from ``process_at``
-    on, no other task of the same type, payload and queue is made that asks for it, None = no matter."""
+    on, no other task of the same type, payload and queue is made that asks for it, None = no matter.
+    ``priority``: of what is due in a queue, higher goes first. ``task_id``: a UUID in lower case that the
+    caller has made up, None = the server makes one."""
 
     type: str
     payload: str
@@ -45,6 +47,8 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     process_at: Micros | None = None
     unique_seconds: float | None = None
     metadata: str = "{}"
+    priority: int = 0
+    task_id: str | None = None
 
 
 class Created(NamedTuple):

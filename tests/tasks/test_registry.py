@@ -23,7 +23,7 @@ def name() -> Iterator[str]:
 class Context:
     """Notes what a handler reports; ends after ``ends_after`` waits."""
 
-    task_id, queue, attempt, deadline = "id", "default", 1, 0.0
+    task_id, account_id, queue, attempt, deadline, percentage = "id", 1, "default", 1, 0.0, 0
     metadata: Mapping[str, str] = {}
 
     def __init__(self, ends_after: int = 1000) -> None:
