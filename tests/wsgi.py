@@ -50,7 +50,11 @@ def call(
         begun.append((status, sent))
 
     chunks = application(_environ(method, target, content, headers or {}, address), start)
-    body = b"".join(chunks)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
     status, sent = begun[0]
     return Answer(f"{method} {target}", int(status.split()[0]), {n.lower(): v for n, v in sent}, body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -339,3 +340,43 @@ def test_of_sixteen_at_once_one_is_made(t: Tasks) -> None:
     (winner,) = (answer for answer in answers if not answer.startswith("held"))
     assert sorted(answers) == sorted([winner] + [f"held by {winner}"] * 15)
     assert t.rows()[0] == 1
+
+
+# ---------------------------------------------------------------- races
+
+
+def quietly(call: Callable[[], object]) -> Callable[[], bool]:
+    """Whether it was accepted."""
+
+    def tried() -> bool:
+        try:
+            call()
+        except (LeaseLost, TaskCancelled, WrongState):
+            return False
+        return True
+
+    return tried
+
+
+def test_of_many_ends_at_once_one_counts_and_its_entry_is_the_last(t: Tasks) -> None:
+    """Cancel, completion, failure, reports and the clock meet in merged and in separate transactions."""
+    for _ in range(8):
+        claimed = t.started(max_retries=0)
+        ends = [
+            quietly(partial(t.cancel, claimed.task_id)),
+            quietly(partial(t.complete, claimed)),
+            quietly(partial(t.fail, claimed)),
+        ]
+        reports = [quietly(partial(t.report, claimed))] * 3
+        accepted = at_once([*ends, *reports, quietly(t.promote)])[: len(ends)]
+        assert sum(accepted) == 1
+        _, _, _, status = t.ending(claimed.task_id)
+        assert status == ["cancelled", "completed", "failed"][accepted.index(True)]
+    assert_consistent(t.messages)
+
+
+def test_reports_of_many_at_once_have_places_of_their_own(t: Tasks) -> None:
+    claimed = t.started()
+    positions = at_once([partial(t.report, claimed)] * 12)
+    assert len(set(positions)) == 12
+    assert [entry.position for entry in t.history(claimed.task_id)] == sorted(positions)

@@ -236,6 +236,7 @@ def test_leases_are_renewed_while_a_handler_runs(t: Tasks, monkeypatch: pytest.M
         eventually(t, task_id, TaskState.COMPLETED)
 
 
+@pytest.mark.contract("62")
 def test_types_without_a_handler_are_left_alone(t: Tasks) -> None:
     tasks.register(t.account_id, t.type)
     other = Tasks(t.account_id, queue=t.queue)

@@ -112,6 +112,42 @@ def test_a_stream_on_the_wire(api: Api) -> None:
     stream.close()
 
 
+@pytest.mark.contract("21", "30", "31", "36", "37", "51")
+def test_the_demo_is_run_by_the_server_itself(api: Api) -> None:
+    """Three steps, each told as it is done."""
+    body = {"type": "demo", "payload": {"message": "Hello", "count": 3}}
+    task_id = api.call("POST", "/api/v1/tasks", body)["task_id"]
+    stream = RawStream(api, f"/api/v1/tasks/{task_id}/progress/stream?start_id=0")
+    told: list[Event] = []
+    chunks = 0
+    while data := stream.chunk():
+        found = list(parse(data))
+        told += found
+        chunks += bool(found)
+    stream.close()
+    assert [event.name for event in told] == ["progress"] * 4 + ["done"]
+    assert [event.data["percentage"] for event in told[:-1]] == [33, 66, 100, 100]
+    assert "Hello" in told[0].data["message"] and "1/3" in told[0].data["message"]
+    assert chunks > 2  # not all at the end
+    history = api.call("GET", f"/api/v1/tasks/{task_id}/progress/history")["history"]
+    assert [entry["progress"] for entry in history] == [event.data for event in told[:-1]]
+    assert [entry["progress"]["stage"] for entry in history] == ["processing"] * 3 + ["completed"]
+    assert api.state(task_id) == "completed"
+    (row,) = api.call("GET", "/api/v1/queues/stats?queue=default")
+    assert row["completed"] == 1
+
+
+@pytest.mark.contract("25")
+def test_cancelling_a_demo_that_runs(api: Api) -> None:
+    body = {"type": "demo", "payload": {"count": 600}}
+    task_id = api.call("POST", "/api/v1/tasks", body)["task_id"]
+    eventually(lambda: api.state(task_id) == "active")
+    api.call("POST", f"/api/v1/tasks/{task_id}/cancel")
+    assert api.state(task_id) == "archived"
+    *_, last = api.call("GET", f"/api/v1/tasks/{task_id}/progress/history")["history"]
+    assert (last["is_final"], last["status"]) == (True, "cancelled")
+
+
 @pytest.fixture
 def event_source() -> list[str]:
     """The command that reads a stream. Skips where there is no Node.js, but not in CI."""
