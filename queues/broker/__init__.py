@@ -51,7 +51,13 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
 
     account_usage(account_id) -> Usage      what the account holds in queues and streams
 
-Any of them may raise Unavailable.
+Any of them may raise Unavailable. Beside them, for dialects and the console, in modules of their own:
+
+    letters         dead letters: find, groups, preview, replay, purge, replay_edited, jobs
+    timeline        timeline(account_id, queue, public_id): the life of a message
+    series          of_queue, of_account: figures over time
+    audit_log       entries: who did what (audit: who acts, and recording it)
+    beats           workers: which there are, and what they have in hand
 """
 
 from queues.broker import neighbours  # noqa: F401  (tells and hears other processes)

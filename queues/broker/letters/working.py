@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from queues.broker import audit, dead_letters, due, events, observe, sql
+from queues.broker import audit, dead_letters, events, observe, sql
 from queues.broker.audit import Act
 from queues.broker.db import Statement
 from queues.broker.dead_letters import Target
@@ -76,8 +76,6 @@ class Chunk:
 def work(tx: Transaction, order: Order, after: int, limit: int = MOST_AT_ONCE) -> Chunk:
     """Do the order to the next letters behind the offset ``after``. Raises QueueNotFound when ``to`` is not
     there (any more)."""
-    if after < 0:
-        due.promote(tx, order.queue_id)
     found = select(
         tx.db, order.queue_id, order.wanted, tx.now, after=after, until=order.until, limit=limit, most=SCAN
     )
