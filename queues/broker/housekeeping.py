@@ -72,13 +72,20 @@ def run(stop: threading.Event) -> None:
         stop.wait(settings.OKMQ_HOUSEKEEPING_SECONDS)
 
 
-def hold_duty(tx: Transaction, holder: str = "", name: str = "housekeeping") -> bool:
+def hold_duty(
+    tx: Transaction, holder: str = "", name: str = "housekeeping", held_for: timedelta = HELD_FOR
+) -> bool:
     """Take or keep the duty; False while another process holds it."""
     holder = holder or own_name()
     now = to_datetime(tx.now)
     Duty.objects.get_or_create(name=name, defaults={"holder": "", "until": now})
     free = Duty.objects.filter(Q(holder=holder) | Q(until__lte=now), name=name)
-    return free.update(holder=holder, until=now + HELD_FOR) == 1
+    return free.update(holder=holder, until=now + held_for) == 1
+
+
+def leave_duty(tx: Transaction, name: str) -> None:
+    """Let another process have the duty at once, if this one holds it."""
+    Duty.objects.filter(name=name, holder=own_name()).update(until=to_datetime(tx.now))
 
 
 def _tidy(stop: threading.Event, *, sweeping: bool) -> None:

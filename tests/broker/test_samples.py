@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -172,6 +173,10 @@ def test_one_worker_samples_and_another_goes_on(q: Handle, monkeypatch: pytest.M
     assert sorted(mine.values_list("span_seconds", flat=True)) == [MINUTE, HOUR]
     taken.round()
     assert mine.count() == 2
+    stop = threading.Event()
+    stop.set()
+    taken.run(stop)
+    assert Duty.objects.get(name=DUTY).until <= to_datetime(clock.now())
     sweep()
 
 
