@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ from uuid import uuid4
 import pytest
 
 from tests.server import Server, ServerFactory
+from tests.workers import PATIENCE, Workers
 
 from .receiver import Receiver, Request
-
-PATIENCE = 60
 
 
 class Site:
@@ -25,7 +23,7 @@ class Site:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.account, self.key = server.create_key()
-        self.workers: list[subprocess.Popen[str]] = []
+        self.workers = Workers(server)
 
     def queue(self, receiver: Receiver, **config: Any) -> str:
         """A new queue with that destination."""
@@ -53,21 +51,6 @@ class Site:
         assert process.returncode == 0
         return printed
 
-    def start_worker(self) -> subprocess.Popen[str]:
-        worker = self.server.run_python("manage.py", "runworker")
-        self.workers.append(worker)
-        assert worker.stdout is not None
-        assert "worker is running" in worker.stdout.readline()
-        return worker
-
-    def end_workers(self) -> None:
-        for worker in self.workers:
-            worker.terminate()
-        for worker in self.workers:
-            worker.communicate(timeout=PATIENCE)
-            assert worker.returncode in (0, -9)
-        self.workers.clear()
-
 
 @pytest.fixture(scope="module")
 def server(server_factory: ServerFactory) -> Server:
@@ -80,7 +63,7 @@ def server(server_factory: ServerFactory) -> Server:
 def site(server: Server) -> Iterator[Site]:
     made = Site(server)
     yield made
-    made.end_workers()
+    made.workers.end()
 
 
 @pytest.fixture
@@ -108,7 +91,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_carry_the_same_id(site: Site,
     receiver.answering = gate
     queue = site.queue(receiver, concurrency=3)
     ids = [f"m{n}" for n in range(20)]
-    worker = site.start_worker()
+    worker = site.workers.start()
     site.publish(queue, *ids)
     receiver.wait_until(lambda: receiver.in_flight == 3)
     in_flight = set(receiver.ids)
@@ -116,7 +99,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_carry_the_same_id(site: Site,
     worker.wait(PATIENCE)
     gate.open()
     site.run("expire-leases")
-    site.start_worker()
+    site.workers.start()
     receiver.wait_until(lambda: len(receiver.ids) >= len(ids) + len(in_flight))
     receiver.wait_until(lambda: site.run("waiting").strip() == "0")
     assert sorted(set(receiver.ids)) == sorted(ids)
@@ -128,8 +111,8 @@ def test_two_workers_share_the_load_and_send_nothing_twice(site: Site, receiver:
     gate = Gate()
     receiver.answering = gate
     queue = site.queue(receiver, concurrency=2)
-    site.start_worker()
-    site.start_worker()
+    site.workers.start()
+    site.workers.start()
     ids = [f"m{n}" for n in range(30)]
     site.publish(queue, *ids)
     # Twice what one of them may send at once.

@@ -1,0 +1,1 @@
+"""An operator's own app, as OKMQ_APPS names it."""
