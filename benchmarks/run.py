@@ -30,6 +30,7 @@ from push import push
 from report import Report
 from scenarios import Effort, Scenario, batch, latency, lives_of, single
 from server import IN_MEMORY, POSTGRESQL, SQLITE, Site
+from tasks import tasks
 
 SCENARIOS: dict[str, Scenario] = {
     "batch": batch,
@@ -40,6 +41,7 @@ SCENARIOS: dict[str, Scenario] = {
     "claims": claims,
     "streams": streams,
     "push": push,
+    "tasks": tasks,
 }
 FULL = Effort(repetitions=3, scale=1.0)
 QUICK = Effort(repetitions=1, scale=0.1)

@@ -1,0 +1,1 @@
+"""The app whose task handlers are measured."""
