@@ -182,7 +182,7 @@ def look_again() -> None:
     for queue_id in HUB.queues():
         HUB.signal(queue_id)
     HUB.tell_pushers()
-    if HUB.parked:
+    if HUB.awaited:
         _do_later_work()
 
 
@@ -197,7 +197,7 @@ class Watcher(threading.Thread):
         next_fallback = time.monotonic() + FALLBACK_SECONDS
         while not HUB.closing:
             time.sleep(LOOK_EVERY_SECONDS)
-            if not HUB.parked and not HUB.pushing:
+            if not HUB.awaited and not HUB.pushing:
                 continue
             if time.monotonic() >= next_fallback:
                 next_fallback = time.monotonic() + FALLBACK_SECONDS

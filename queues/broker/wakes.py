@@ -143,6 +143,7 @@ class Hub:
         self._followers: dict[int, set[Follower]] = {}
         self._watchers = Watchers()
         self._count = 0
+        self._own = 0
         # When each queue was last signalled, on a counter of signals: closes the gap between a receiver's
         # empty look and its parking. The latest are the last.
         self._signals = 0
@@ -161,8 +162,13 @@ class Hub:
 
     @property
     def parked(self) -> int:
-        """How many receivers are parked now, followers included."""
+        """How many clients' receivers are parked now, followers included."""
         return self._count
+
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits, the server's own workers included."""
+        return self._count + self._own > 0
 
     def queues(self) -> set[int]:
         """Queues somebody is parked on, and channels somebody follows."""
@@ -214,7 +220,7 @@ class Hub:
         self,
         wanted: Mapping[int, Sequence[str]],
         stamp: int,
-        limit: int,
+        limit: int | None,
         *,
         pattern: Pattern | None = None,
         hears: bool = False,
@@ -222,15 +228,16 @@ class Hub:
     ) -> Iterator[Waiter | None]:
         """A place to wait at, for each channel with the tags that are wanted there (none: any); already woken
         if one of them was signalled since ``stamp``. None when ``limit`` receivers are parked or the process
-        is stopping. ``Waiter`` tells of the options."""
+        is stopping. No ``limit``: for a worker of the server's own, who takes no client's place and is not
+        counted among them. ``Waiter`` tells of the options."""
         self.on_park()
         waiter = Waiter(wanted, pattern, hears, gone)
         with self._lock:
-            if self._count >= limit or self.closing:
+            if self.closing or (limit is not None and self._count >= limit):
                 waiter_or_none = None
             else:
                 waiter_or_none = waiter
-                self._count += 1
+                self._take_place(1, own=limit is None)
                 if self._signalled_since(stamp, waiter):
                     waiter.wake()
                 else:
@@ -244,10 +251,16 @@ class Hub:
             yield waiter
         finally:
             with self._lock:
-                self._count -= 1
+                self._take_place(-1, own=limit is None)
                 for channel in wanted:
                     self._forget(channel, waiter)
                 self._watchers.discard(waiter)
+
+    def _take_place(self, places: int, *, own: bool) -> None:
+        if own:
+            self._own += places
+        else:
+            self._count += places
 
     def _signalled_since(self, stamp: int, waiter: Waiter) -> bool:
         if any(self._last.get(channel, 0) > stamp for channel in waiter.wanted):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import queue
 import random
-import sys
 import threading
 import time
 from typing import Any
@@ -85,6 +84,7 @@ class _Run:
         self._known_at = 0.0
         self._pace = 1.0
         """Seconds a task takes, the latest ones counting most."""
+        self._woken = False
         self._stopping = False
 
     def detail(self) -> dict[str, Any]:
@@ -95,15 +95,10 @@ class _Run:
         threading.Thread(target=self._await_stop, args=(stop,), name="okmq-tasks-stop", daemon=True).start()
         supervisor = threading.Thread(target=self._supervise, name="okmq-tasks-supervisor", daemon=True)
         supervisor.start()
-        new_queues = HUB.follow([NEW_QUEUES], sys.maxsize)
         try:
             while not stop.is_set():
-                if new_queues is not None and new_queues.wait(0):
-                    self._known = None
                 self._turn(stop)
         finally:
-            if new_queues is not None:
-                HUB.unfollow(new_queues)
             self._finish()
             self._stopping = True
             supervisor.join()
@@ -127,19 +122,23 @@ class _Run:
             found = self._look()
             if self._claim(found.ready, free):
                 return
+            if self._woken:
+                # For nothing in the queues it knows: there may be a new one.
+                self._woken, self._known = False, None
+                return
         except BrokerError as error:
             log.warning("tasks wait: %s", error)
             stop.wait(PAUSE_SECONDS)
             return
         wanted = dict.fromkeys(found.known, tuple(self._types))
-        with HUB.park({**wanted, NEW_QUEUES: ()}, stamp, sys.maxsize) as place:
+        with HUB.park({**wanted, NEW_QUEUES: ()}, stamp, None) as place:
             seconds = FALLBACK_SECONDS
             if found.next_due is not None:
                 seconds = min(seconds, (found.next_due - clock.now()) / clock.SECOND)
             if place is None:
                 stop.wait(PAUSE_SECONDS)
             elif not stop.is_set():
-                place.wait(seconds)
+                self._woken = place.wait(seconds)
 
     def _room(self) -> int:
         if len(self._abandoned) >= MOST_ABANDONED:
