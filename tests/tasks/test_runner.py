@@ -126,6 +126,42 @@ def test_a_result_that_is_no_json_fails_the_attempt(t: Tasks) -> None:
     assert t.get(task_id).last_error.startswith("TypeError")
 
 
+def test_texts_that_no_database_can_hold_are_told_of_all_the_same(t: Tasks) -> None:
+    refused: list[str] = []
+
+    @task_handler(t.type)
+    def fails(payload: dict[str, Any], context: TaskContext) -> None:
+        for stage, message in (("\0", ""), ("x", "\ud800")):
+            with pytest.raises(ValueError):
+                context.progress(10, stage, message)
+            refused.append(stage)
+        raise SkipRetry("nul \0, surrogate \ud800")
+
+    with running():
+        task_id = t.create()
+        eventually(t, task_id, TaskState.ARCHIVED)
+    assert len(refused) == 2
+    assert t.get(task_id).last_error == "nul \N{REPLACEMENT CHARACTER}, surrogate ?"
+
+
+def test_whoever_asked_is_told_what_became_of_an_attempt(t: Tasks) -> None:
+    told: list[tuple[Any, int, TaskState]] = []
+
+    def ended(payload: Any, context: TaskContext, state: TaskState) -> None:
+        told.append((payload, context.attempt, state))
+        raise RuntimeError("this is logged, and harms nobody")
+
+    @task_handler(t.type, ended=ended)
+    def second_time(payload: dict[str, Any], context: TaskContext) -> None:
+        if context.attempt == 1:
+            raise RetryIn(0)
+
+    with running():
+        task_id = t.create('{"n": 1}')
+        eventually(t, task_id, TaskState.COMPLETED)
+    assert told == [({"n": 1}, 1, TaskState.RETRY), ({"n": 1}, 2, TaskState.COMPLETED)]
+
+
 def test_a_cancelled_task_learns_of_it_when_it_reports(t: Tasks) -> None:
     begun, cancelled, told = threading.Event(), threading.Event(), threading.Event()
 
