@@ -121,10 +121,10 @@ class Checker:
             for call in self.settled[token]:
                 if call.how is not How.OK or call.receipt is None:
                     continue
-                for later, delivery in many:
-                    newer = delivery.receipt is not None and delivery.receipt > call.receipt
-                    if newer and later.ended < call.started:
-                        yield f"{call.client} settled {token} with a receipt older than {delivery.receipt}"
+                receipts = [delivery.receipt for _, delivery in many]
+                for later, _ in many[receipts.index(call.receipt) + 1 :]:
+                    if later.ended < call.started:
+                        yield f"{token} was settled by {call.client} after it had gone to {later.client}"
 
     def acked_is_for_good(self) -> Iterator[str]:
         for token, many in self.deliveries.items():
@@ -157,7 +157,7 @@ class Checker:
         ended = any(
             call.started <= at and call.how is not How.FAILED
             for call in self.settled[token]
-            if call.what == "ack" or (many[-1][1].attempt or 0) >= self.rules.limit
+            if call.what == "ack" or (many[-1][1].attempt or len(many)) >= self.rules.limit
         )
         dead = self.final.states.get(token) == "dead"
         return ended or (dead and many[-1][0].started + many[-1][1].lease <= at + self.rules.slack)

@@ -10,6 +10,7 @@ from tests.faults.checker import Violation
 from tests.faults.load import Habits, Load, under_load
 from tests.faults.streaming import stream_violations
 from tests.faults.variants import VARIANTS, Variant, copy_with
+from tests.faults.wires import Agentuity, Forq, Okmq
 from tests.server import Server, ServerFactory
 
 CYCLES = 100
@@ -53,5 +54,5 @@ TROUBLED = Habits(nack=0.5, walk_away=0.2, too_late=0.2, delayed=0.3, repeated=0
 
 
 def _violations(server: Server) -> list[Violation]:
-    load = Load(server, publications=30, habits=TROUBLED)
+    load = Load(server, publications=12, habits=TROUBLED, consumers=(Agentuity, Forq, Okmq) * 2)
     return load.violations() + stream_violations(server)
