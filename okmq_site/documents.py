@@ -18,9 +18,10 @@ from queues.api.okmq import openapi as okmq
 from queues.api.openapi.document import Document
 from queues.api.openapi.generate import document_json
 from queues.api.tasks import openapi as tasks
+from queues.api.tinymq import openapi as tinymq
 
 DOCUMENTS: dict[str, Document] = {
-    document.name: document for document in (okmq.DOCUMENT, agentuity.DOCUMENT, forq.DOCUMENT, tasks.DOCUMENT)
+    dialect.DOCUMENT.name: dialect.DOCUMENT for dialect in (okmq, agentuity, forq, tinymq, tasks)
 }
 # Swagger UI sets styles on its elements and has its pictures in its own code; all else is from here.
 PAGE_POLICY = (

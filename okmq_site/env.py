@@ -216,6 +216,17 @@ TABLE: tuple[Setting, ...] = (
         high=87_600,
     ),
     Setting(
+        "OKMQ_TINYMQ_MAX_MESSAGES",
+        "int",
+        100_000,
+        "Messages that may wait in a topic that the TinyMQ API makes from now on. One more is answered 429, "
+        "or "
+        "the oldest make room, as the topic's policy has it.",
+        unit="messages",
+        low=1,
+        high=1_000_000_000,
+    ),
+    Setting(
         "OKMQ_MAX_REQUEST_BYTES",
         "int",
         32 * 1024 * 1024,

@@ -15,6 +15,8 @@ urlpatterns = [
     path("", include("queues.api.agentuity.urls")),
     # A client's base URL may end with a slash, and its paths begin with one.
     path("/", include("queues.api.agentuity.urls")),
+    path("", include("queues.api.tinymq.urls")),
+    path("", include("queues.api.tinymq.incomplete_urls")),
     path("", include("queues.api.tasks.urls")),
     path("health", health.health),
     path("live", health.live),

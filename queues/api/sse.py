@@ -73,6 +73,9 @@ class Source:
         """What has come up since the last call, as frames; ``b""`` for nothing. Called in the stream's own
         thread, once when it opens and then after each signal. What it raises ends the stream."""
 
+    def closed(self) -> None:
+        """The stream is over, however it ended."""
+
     def failed(self, error: Exception) -> bytes:
         """The last frames of a stream that ``error`` ends."""
         return b""
@@ -160,6 +163,7 @@ class _Stream:
         if not self._closed:
             self._closed = True
             _give_back_place(self._follower)
+            self._source.closed()
             self._bound_sending(0)
 
     def _bound_sending(self, seconds: int) -> None:

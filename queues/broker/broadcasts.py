@@ -1,35 +1,24 @@
-"""Messages for whoever waits at this moment. Nothing of them is kept.
-
-Other processes hear of them through a table whose rows live for a minute: a notification is too short for a
-body, and SQLite has none. Where one process serves a SQLite database, as a rule, nothing is written at all.
-"""
+"""Messages for whoever waits at this moment. Nothing of them is kept."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import msgspec
 from django.conf import settings
 
-from queues.broker import clock, identities, ids, queues, seen_keys, sql
-from queues.broker.lanes import LANES, Operation, in_transaction
-from queues.broker.neighbours import LATER, origin
+from queues.broker import identities, ids, passing, queues, seen_keys, sql
+from queues.broker.lanes import in_transaction
+from queues.broker.publish import Publish, append
+from queues.broker.records import Batch, load
 from queues.broker.seen_keys import Once
+from queues.broker.taps import TAPS
+from queues.broker.targets import target
 from queues.broker.types import Micros, NewMessage, Received
-from queues.broker.wakes import HUB, of_broadcasts
+from queues.broker.wakes import HUB
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
-
-KEPT_SECONDS = 60.0
-HEARD_SECONDS = 10.0
-"""How far back a process looks for what it has not heard yet: identifiers may become visible out of order."""
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Received)
-_lock = threading.Lock()
-_heard: dict[int, Micros] = {}
 
 
 def broadcast(account_id: int, queue: str, message: NewMessage, *, once: Once | None = None) -> bool:
@@ -47,46 +36,35 @@ def broadcast(account_id: int, queue: str, message: NewMessage, *, once: Once | 
                 return None
             seen_keys.note(tx, queue_id, once)
         given = _received(queue_id, message, tx.now)
+        _push(tx, account_id, queue_id, message, given.public_id)
         if tx.db.postgresql or settings.OKMQ_PROCESSES > 1:
-            document = _encoder.encode(given).decode()
-            tx.db.run(sql.ADD_BROADCAST, queue=queue_id, origin=origin(), document=document, now=tx.now)
-            tx.wakes.everyone(of_broadcasts())
+            passing.pass_on(tx, given, is_broadcast=True)
         return given
 
     given: Received | None = in_transaction(prepare)
     if given is not None:
         HUB.broadcast(given.queue_id, given)
+        TAPS.show(given)
     return given is not None
 
 
-def hear_others() -> None:
-    """Hand out what other processes have broadcast lately. Raises Unavailable."""
-    for queue_id, document in LANES.of("receive").submit(Hear()):
-        HUB.broadcast(queue_id, _decoder.decode(document))
-
-
-class Hear(Operation):
-    """What others have broadcast and this process has not heard."""
-
-    __slots__ = ()
-
-    @classmethod
-    def run(cls, tx: Transaction, operations: list[Hear]) -> None:
-        since = tx.now - clock.micros(HEARD_SECONDS)
-        rows = tx.db.rows(sql.BROADCASTS, since=since, origin=origin())
-        with _lock:
-            for heard in [number for number, at in _heard.items() if at <= since]:
-                del _heard[heard]
-            new = [row for row in rows if row[0] not in _heard]
-            _heard.update((row[0], row[3]) for row in new)
-        identities.learn(tx.db, {row[1] for row in new})
-        for operation in operations:
-            operation.result, new = [row[1:3] for row in new], []
-
-
-def purge(tx: Transaction, limit: int) -> int:
-    """Remove up to ``limit`` broadcasts that everybody has heard; how many."""
-    return len(tx.db.rows(sql.FORGET_BROADCASTS, before=tx.now - clock.micros(KEPT_SECONDS), limit=limit))
+def _push(tx: Transaction, account_id: int, queue_id: int, message: NewMessage, public_id: str) -> None:
+    """Where the queue has destinations, they get it, too: stored as done with, it goes with the last of
+    them."""
+    wanted = {account_id: (1, message.size)}
+    tx.budget.ask(wanted)
+    into = target(tx.db.rows(sql.QUEUES_BY_ID, ids=[queue_id])[0])
+    if tx.budget.check(wanted) and into.push_lanes:
+        tx.budget.demand(account_id, 1, message.size)
+    if not into.push_lanes:
+        return
+    named = msgspec.structs.replace(message, public_id=public_id)
+    append(tx, queue_id, {queue_id: into}, [Publish(account_id, [named])], {})
+    rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=[into.next_offset])
+    batch = Batch(tx, queue_id, load(tx, queue_id, rows))
+    for record in batch.records:
+        record.ack(tx.now, delete=True)
+    batch.flush()
 
 
 def _received(queue_id: int, message: NewMessage, now: Micros) -> Received:
@@ -95,6 +73,3 @@ def _received(queue_id: int, message: NewMessage, now: Micros) -> Received:
         public_id, 0, message.body, message.encoding, message.tag, message.partition_key, message.metadata,
         message.headers, now, now, 1, None, None, queue_id, message.size, now, None,
     )  # fmt: skip
-
-
-LATER.append(hear_others)

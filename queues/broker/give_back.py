@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from queues.broker import quotas, sql
+from queues.broker import push_lanes, quotas, sql
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound
 from queues.broker.lanes import in_transaction
@@ -39,39 +39,50 @@ def give_back(account_id: int, queue: str, message: NewMessage, *, to: str = "")
         for name in (queue, wanted):
             if name not in found:
                 raise QueueNotFound(name)
+        source, into = found[queue][0], target(found[wanted])
         tight = tx.budget.check(addition)
-        late_ack_until, returning = _take_out(tx, found[queue][0], message)
-        if wanted != queue:
+        if wanted == queue:
+            taken = _take_out(tx, source, message)
+            into = into._replace(push_lanes=taken.push_lanes)
+        else:
+            taken = _take_out(tx, source, message, moves_on=True)
             # One that was moved there before, while this client tried again.
             _take_out(tx, found[wanted][0], message)
-            late_ack_until = None  # whoever acks late does so where he took it from
-        _append(tx, account_id, found[wanted], returning or message, tight if returning is None else set())
-        if late_ack_until is not None:
-            offset = found[wanted][3]
-            tx.db.bulk(sql.SET_LATE_ACK, [(late_ack_until, found[wanted][0], offset)])
+        if tight and not taken.was_there:
+            tx.budget.demand(account_id, *quotas.total([message]))
+        queue_id = found[wanted][0]
+        append(tx, queue_id, {queue_id: into}, [Publish(account_id, [taken.message])], {})
+        if taken.late_ack_until is not None and wanted == queue:
+            # Whoever acks late does so where he took it from.
+            tx.db.bulk(sql.SET_LATE_ACK, [(taken.late_ack_until, queue_id, into.next_offset)])
 
     in_transaction(store)
 
 
-def _append(
-    tx: Transaction, account_id: int, row: tuple[int, ...], message: NewMessage, tight: set[int]
-) -> None:
-    if tight:
-        tx.budget.demand(account_id, *quotas.total([message]))
-    append(tx, row[0], {row[0]: target(row)}, [Publish(account_id, [message])], {})
+class _Taken(NamedTuple):
+    """``message``: what is given back, with what its holder cannot know of it. ``late_ack_until``: until when
+    an ack of its holder may come. ``push_lanes``: destinations that have not had it."""
+
+    message: NewMessage
+    was_there: bool = False
+    late_ack_until: Micros | None = None
+    push_lanes: str = ""
 
 
-def _take_out(tx: Transaction, queue_id: int, message: NewMessage) -> tuple[Micros | None, NewMessage | None]:
-    """Remove the message of that id. Returns until when a late ack is to be expected, and ``message`` with
-    what the removed one had and its holder cannot know; None for both where there is none."""
+def _take_out(tx: Transaction, queue_id: int, message: NewMessage, *, moves_on: bool = False) -> _Taken:
+    """Remove the message of that id, if there is one. ``moves_on``: destinations still get it from here."""
     rows = tx.db.rows(sql.RECORDS_BY_ID, queue=queue_id, ids=[message.public_id])
     batch = Batch(tx, queue_id, load(tx, queue_id, rows))
     if not batch.records:
-        return None, None
+        return _Taken(message)
     record = batch.records[0]
     ((_, body, encoding, metadata, _),) = tx.db.rows(sql.BODIES, queue=queue_id, offsets=[record.offset])
     until = _late_ack_until(record, tx.now)
-    record.remove()
+    lanes = push_lanes.waiting_for(tx, queue_id, record.offset)
+    if moves_on:
+        record.move_on()
+    else:
+        record.remove()
     batch.flush()
     returning = msgspec.structs.replace(
         message,
@@ -80,7 +91,7 @@ def _take_out(tx: Transaction, queue_id: int, message: NewMessage) -> tuple[Micr
         metadata=metadata,
         encoding=Encoding(encoding) if body == message.body else message.encoding,
     )
-    return until, returning
+    return _Taken(returning, True, until, lanes)
 
 
 def _late_ack_until(record: Record, now: Micros) -> Micros | None:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from queues.broker import audit, beats, broadcasts, concurrency, due, events, queues, seen_keys, usage
+from queues.broker import audit, beats, concurrency, due, events, passing, queues, seen_keys, usage
 from queues.broker.errors import BrokerError, ShuttingDown
 from queues.broker.lanes import Transaction, in_transaction
 from queues.broker.letters import jobs
@@ -46,7 +46,7 @@ PURGES: list[Chore] = [
     usage.merge_shards,
     concurrency.drop_lost,
     seen_keys.purge,
-    broadcasts.purge,
+    passing.purge,
 ]
 
 

@@ -25,7 +25,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from queues.broker import clock, identities, sql
 from queues.broker.errors import BrokerError
 from queues.broker.lanes import LANES, Operation, Transaction
-from queues.broker.wakes import EVERYONE, HUB, Signal, is_queue, of_broadcasts
+from queues.broker.taps import TAPS
+from queues.broker.wakes import EVERYONE, HUB, Signal, is_queue, of_broadcasts, of_tapped_account
 
 log = logging.getLogger("okmq.neighbours")
 
@@ -136,6 +137,8 @@ def hear(payload: str) -> None:
             look_again()
         elif channel == of_broadcasts():
             _do_later_work()
+        elif channel > of_tapped_account(0):
+            TAPS.note_elsewhere(channel - of_tapped_account(0))
         elif count == EVERYONE:
             HUB.wake_everyone(channel)
         else:

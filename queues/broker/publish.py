@@ -6,7 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from queues.broker import due, followers, ids, partition_keys, push_lanes, seen_keys, settings_versions, sql
+from queues.broker import (
+    due,
+    followers,
+    ids,
+    partition_keys,
+    passing,
+    push_lanes,
+    seen_keys,
+    settings_versions,
+    sql,
+)
 from queues.broker.admission import (
     Stored,
     ignored,
@@ -107,10 +117,12 @@ class Publish(Operation):
         by_queue = refuse_overflow(tx, queues, by_queue, stored)
         for queue_id in sorted(by_queue):
             new = append(tx, queue_id, queues, by_queue[queue_id], stored[queue_id])
+            passing.show_published(tx, queue_id, by_queue[queue_id])
             for follower in queues[queue_id].followers if new else ():
                 if follower in queues:
                     copy = Publish(by_queue[queue_id][0].account_id, followers.copies(new))
                     append(tx, follower, queues, [copy], {})
+                    passing.show_published(tx, follower, [copy])
 
 
 def append(

@@ -143,6 +143,13 @@ def hold(tx: Transaction, queue_id: int, offsets: list[int]) -> list[int]:
     return held
 
 
+def waiting_for(tx: Transaction, queue_id: int, offset: int) -> str:
+    """The lanes in which the message has not been delivered yet, as ``Queue.push_lanes`` says it."""
+    lanes = of_queue(tx, queue_id)
+    rows = tx.db.rows(sql.WAITING_LANES, queue=queue_id, lanes=lanes, offset=offset) if lanes else []
+    return " ".join(str(row[0]) for row in rows)
+
+
 def held_by_push(tx: Transaction, queue_id: int, offsets: list[int]) -> list[int]:
     """Which of the messages some destination has not had yet. Their deliveries are locked: none is done with
     before this transaction has ended."""

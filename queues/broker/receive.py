@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from django.conf import settings as django_settings
 
@@ -27,7 +26,7 @@ from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
 from queues.broker.types import Micros, Received
 from queues.broker.wakes import HUB, Waiter, of_account, of_room
-from queues.broker.watchers import Pattern
+from queues.broker.watchers import Ear, Pattern
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
@@ -100,59 +99,81 @@ def look_until(
     told: Callable[[int | None], None] | None = None,
 ) -> list[Received]:
     """Look now, and again whenever there may be something new, until there is, or ``deadline`` (monotonic
-    seconds) has come, or ``gone`` says so. ``take`` is told for which of its pattern's queues it was
-    woken."""
+    seconds) has come, or ``gone`` says so. ``hears``: or until it is given a broadcast. ``told``, before it
+    looks again: for which of its pattern's queues it was woken."""
     woken_on: set[int] = set()
-    while True:
-        stamp = HUB.stamp()
-        look = take()
-        for channel in woken_on - look.waits.keys() if look.messages or look.pattern is None else ():
-            # Now his hands are full, or he found something elsewhere: the signal was for somebody else.
-            HUB.signal(channel)
-        look.tell_due()
-        if look.messages:
-            _hand_over(look, limit)
-            return look.messages
-        if deadline <= time.monotonic():
-            return []
-        with _place(look, stamp, hears, gone) as place:
-            if place is None:
-                return []
-            look.tell_due()
-            leaving = _wait(place, deadline)
-        if place.given is not None:
-            return [place.given]
-        if told is not None:
-            told(place.woken_by)
-        woken_on = _woken_on(look, place)
-        if leaving:
-            for channel in woken_on:
-                # For a message, it may be, if only in the last moment: let the next one look.
+    with _Hearing(hears, gone) as hearing:
+        while True:
+            stamp = HUB.stamp()
+            look = take()
+            for channel in woken_on - look.waits.keys() if look.messages or look.pattern is None else ():
+                # Now his hands are full, or he found something elsewhere: the signal was for somebody else.
                 HUB.signal(channel)
-            return []
+            look.tell_due()
+            if look.messages:
+                _hand_over(look, limit)
+                return look.messages
+            if deadline <= time.monotonic():
+                return hearing.heard
+            place = _wait(look, stamp, deadline, gone, hearing.begin(look))
+            if told is not None and place is not None:
+                told(place.woken_by)
+            woken_on = _woken_on(look, place)
+            if place is None or hearing.heard or _is_to_leave(gone):
+                for channel in woken_on:
+                    # For a message, it may be, if only in the last moment: let the next one look.
+                    HUB.signal(channel)
+                return hearing.heard
 
 
-def _place(
-    look: Look, stamp: int, hears: bool, gone: Callable[[], bool] | None
-) -> AbstractContextManager[Waiter | None]:
+class _Hearing:
+    """Broadcasts, for one who has begun to wait."""
+
+    def __init__(self, hears: bool, gone: Callable[[], bool] | None) -> None:
+        self._hears = hears
+        self._gone = gone
+        self._ear: Ear | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._ear is not None:
+            HUB.unlisten(self._ear)
+
+    def begin(self, look: Look) -> Ear | None:
+        """From its first look in vain on it hears."""
+        if self._hears and self._ear is None:
+            self._ear = Ear(next(iter(look.waits)), look.pattern, self._gone)
+            HUB.listen(self._ear)
+        return self._ear
+
+    @property
+    def heard(self) -> list[Received]:
+        return [self._ear.given] if self._ear is not None and self._ear.given is not None else []
+
+
+def _wait(
+    look: Look, stamp: int, deadline: float, gone: Callable[[], bool] | None, ear: Ear | None
+) -> Waiter | None:
+    """Until it is woken, the time is up or the client has hung up. A client that is gone gives its place back
+    within seconds, however long it wanted to wait. None: no place is left."""
     most = django_settings.OKMQ_MAX_PARKED
-    return HUB.park(look.waits, stamp, most, pattern=look.pattern, hears=hears, gone=gone)
+    with HUB.park(look.waits, stamp, most, pattern=look.pattern, ear=ear) as place:
+        if place is not None:
+            look.tell_due()
+            while not place.wait(min(deadline - time.monotonic(), LOOK_FOR_CLIENT_SECONDS)):
+                if deadline <= time.monotonic() or _is_to_leave(gone):
+                    break
+        return place
 
 
-def _wait(place: Waiter, deadline: float) -> bool:
-    """Until it is woken, the time is up or the client has hung up; True when it is to leave with nothing. A
-    client that is gone gives its place back within seconds, however long it wanted to wait."""
-    while True:
-        left = deadline - time.monotonic()
-        woken = place.wait(min(left, LOOK_FOR_CLIENT_SECONDS))
-        if HUB.closing or (place.gone is not None and place.gone()):
-            return True
-        if woken or left <= LOOK_FOR_CLIENT_SECONDS:
-            return False
+def _is_to_leave(gone: Callable[[], bool] | None) -> bool:
+    return HUB.closing or (gone is not None and gone())
 
 
-def _woken_on(look: Look, place: Waiter) -> set[int]:
-    if not place.woken:
+def _woken_on(look: Look, place: Waiter | None) -> set[int]:
+    if place is None or not place.woken:
         return set()
     return set(look.waits) if place.woken_by is None else {place.woken_by}
 

@@ -314,6 +314,10 @@ class Record:
         if self.acked_at is None:
             self.acked_at = now
 
+    def move_on(self) -> None:
+        """Done with here. Destinations that have not had it still get it."""
+        self.gone, self.state = True, None
+
     def remove(self) -> None:
         self.gone = self.forgotten = True
         self.state = None

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from queues.broker import clock, identities
 from queues.broker.types import Micros, Received
-from queues.broker.watchers import Pattern, Watchers
+from queues.broker.watchers import Ear, Pattern, Watchers
 
 if TYPE_CHECKING:
     from queues.broker.db import Connection
@@ -33,7 +33,7 @@ EVERYONE = -1
 LONGEST_NAP_SECONDS = 60.0
 
 # Channels that are no queue's own: each sort has a range for itself, above all ids.
-NUMBER, ROOM, PUSH, ACCOUNT, BROADCASTS = (n << 60 for n in range(1, 6))
+NUMBER, ROOM, PUSH, ACCOUNT, BROADCASTS, TAP, TAPPED = (n << 60 for n in range(1, 8))
 FIRST_OTHER = NUMBER
 
 Signal = dict[int, int]
@@ -72,6 +72,16 @@ def of_broadcasts() -> int:
     return BROADCASTS
 
 
+def of_tap(number: int) -> int:
+    """The channel of one who looks on at what is published (``taps``)."""
+    return TAP + number
+
+
+def of_tapped_account(account_id: int) -> int:
+    """The channel on which processes tell each other that somebody looks on at the account's queues."""
+    return TAPPED + account_id
+
+
 def of_stream(stream_id: int) -> int:
     """The channel on which readers of a stream wait. Reading takes nothing away, so all of them are woken."""
     return -stream_id
@@ -79,28 +89,16 @@ def of_stream(stream_id: int) -> int:
 
 class Waiter:
     """One parked receiver. ``wanted``: of each channel it waits on, the only tags it takes, none for any.
-    ``pattern``: which other queues it takes messages of. ``hears``: whether it takes broadcasts. ``gone``:
-    tells whether its client has hung up.
+    ``pattern``: which other queues it takes messages of. ``woken_by``: the queue of the message it was woken
+    for, if that is one of the pattern's."""
 
-    ``woken_by``: the queue of the message it was woken for, if that is one of the pattern's; ``given``: the
-    broadcast it is to hand out."""
+    __slots__ = ("_lock", "pattern", "wanted", "woken", "woken_by")
 
-    __slots__ = ("_lock", "given", "gone", "hears", "pattern", "wanted", "woken", "woken_by")
-
-    def __init__(
-        self,
-        wanted: Mapping[int, Sequence[str]],
-        pattern: Pattern | None = None,
-        hears: bool = False,
-        gone: Callable[[], bool] | None = None,
-    ) -> None:
+    def __init__(self, wanted: Mapping[int, Sequence[str]], pattern: Pattern | None = None) -> None:
         self.wanted = wanted
         self.pattern = pattern
-        self.hears = hears
-        self.gone = gone
         self.woken = False
         self.woken_by: int | None = None
-        self.given: Received | None = None
         # A bare lock as a one-shot event: hundreds of these are parked at once.
         self._lock = threading.Lock()
         self._lock.acquire()
@@ -142,6 +140,7 @@ class Hub:
         self._parked: dict[int, deque[Waiter]] = defaultdict(deque)
         self._followers: dict[int, set[Follower]] = {}
         self._watchers = Watchers()
+        self._ears: dict[Ear, None] = {}
         self._count = 0
         self._own = 0
         # When each queue was last signalled, on a counter of signals: closes the gap between a receiver's
@@ -223,22 +222,23 @@ class Hub:
         limit: int | None,
         *,
         pattern: Pattern | None = None,
-        hears: bool = False,
-        gone: Callable[[], bool] | None = None,
+        ear: Ear | None = None,
     ) -> Iterator[Waiter | None]:
         """A place to wait at, for each channel with the tags that are wanted there (none: any); already woken
         if one of them was signalled since ``stamp``. None when ``limit`` receivers are parked or the process
         is stopping. No ``limit``: for a worker of the server's own, who takes no client's place and is not
-        counted among them. ``Waiter`` tells of the options."""
+        counted among them. ``pattern``: which other queues wake it; ``ear``: broadcasts that it hears do."""
         self.on_park()
-        waiter = Waiter(wanted, pattern, hears, gone)
+        waiter = Waiter(wanted, pattern)
         with self._lock:
             if self.closing or (limit is not None and self._count >= limit):
                 waiter_or_none = None
             else:
                 waiter_or_none = waiter
                 self._take_place(1, own=limit is None)
-                if self._signalled_since(stamp, waiter):
+                if ear is not None:
+                    ear.waiter = waiter
+                if self._signalled_since(stamp, waiter) or (ear is not None and ear.given is not None):
                     waiter.wake()
                 else:
                     for channel in wanted:
@@ -255,6 +255,8 @@ class Hub:
                 for channel in wanted:
                     self._forget(channel, waiter)
                 self._watchers.discard(waiter)
+                if ear is not None:
+                    ear.waiter = None
 
     def _take_place(self, places: int, *, own: bool) -> None:
         if own:
@@ -278,18 +280,27 @@ class Hub:
         if waiters is None:
             return
         # Who waits in several places was taken out of one of them when it was woken.
-        if not waiter.woken or len(waiter.wanted) > 1 or waiter.pattern is not None or waiter.hears:
+        if not waiter.woken or len(waiter.wanted) > 1 or waiter in waiters:
             with contextlib.suppress(ValueError):
                 waiters.remove(waiter)
         if not waiters:
             del self._parked[queue_id]
 
-    def waiting(self, queue_id: int) -> int:
-        """How many receivers are parked on the queue, or on the pattern it stands for, and have a client
-        yet."""
+    def listen(self, ear: Ear) -> None:
+        """Have it hear broadcasts until ``unlisten``."""
         with self._lock:
-            waiters = [waiter for waiter in self._parked.get(queue_id, ()) if not waiter.woken]
-        return sum(waiter.gone is None or not waiter.gone() for waiter in waiters)
+            self._ears[ear] = None
+
+    def unlisten(self, ear: Ear) -> None:
+        with self._lock:
+            self._ears.pop(ear, None)
+
+    def waiting(self, queue_id: int) -> int:
+        """How many of those who hear broadcasts wait for the queue, or for the pattern it stands for, and
+        have a client yet."""
+        with self._lock:
+            ears = [ear for ear in self._ears if ear.channel == queue_id]
+        return sum(ear.has_client for ear in ears)
 
     @property
     def watched(self) -> bool:
@@ -298,14 +309,9 @@ class Hub:
 
     def broadcast(self, queue_id: int, message: Received) -> int:
         """Give ``message`` to everybody who waits for the queue now, by its name or under a pattern, and
-        takes broadcasts. How many that were."""
+        hears broadcasts. How many that were."""
         with self._lock:
-            waiters = [*self._parked.get(queue_id, ()), *self._watchers.of(queue_id, surely=True)]
-            hearing = [waiter for waiter in dict.fromkeys(waiters) if waiter.hears and not waiter.woken]
-            for waiter in hearing:
-                waiter.given = message
-                waiter.wake()
-        return len(hearing)
+            return sum(ear.give(message) for ear in self._ears if ear.hears(queue_id))
 
     def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> None:
         """``count`` messages of the queue became ready, with these tags if that is known. If it is not, one
@@ -428,9 +434,11 @@ HUB = Hub()
 
 
 class Wakes:
-    """What one transaction has to tell the hub once it is committed."""
+    """What one transaction has to tell the hub once it is committed. ``afterwards``: what else is to be done
+    then, quickly and without fail."""
 
     def __init__(self) -> None:
+        self.afterwards: list[Callable[[], None]] = []
         self._ready: dict[int, Counter[str | None]] = {}
         self._due: dict[int, Micros] = {}
         self._everyone: set[int] = set()
@@ -459,6 +467,8 @@ class Wakes:
             HUB.due(queue_id, at, news=True)
         for queue_id in self._everyone:
             HUB.wake_everyone(queue_id)
+        for work in self.afterwards:
+            work()
         changed = self._ready.keys() | self._due.keys() | self._everyone
         if changed:
             counts = {q: self._ready[q].total() if q in self._ready else 1 for q in changed}

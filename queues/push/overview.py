@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from queues.broker.queues import reading
 from queues.models import Destination
 from queues.push import rows
 from queues.push.errors import DestinationNotFound
-from queues.push.types import DestinationInfo
+from queues.push.types import OVER_HTTP, DestinationInfo
 
 
 def all_destinations(
@@ -33,6 +33,14 @@ def find_destination(public_id: str) -> tuple[int, DestinationInfo]:
         if row is None:
             raise DestinationNotFound(public_id)
         return row.account_id, rows.info(row, row.queue.name)
+
+
+def urls_per_queue(account_id: int) -> dict[int, int]:
+    """How many URLs each queue of an account pushes to; those without any are left out. Raises
+    Unavailable."""
+    with reading():
+        found = Destination.objects.filter(account_id=account_id, kind__in=OVER_HTTP, queue__deleted_at=None)
+        return dict(found.values_list("queue_id").annotate(Count("pk")).order_by())
 
 
 def count_failing() -> int:

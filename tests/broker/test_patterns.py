@@ -45,7 +45,8 @@ def place(new_queue: NewQueue, prefix: str) -> Handle:
 
 
 def take(place: Handle, prefix: str, **options: Any) -> tuple[str, list[str]]:
-    name, messages = receive_matching(place.account_id, prefix, place.name, **{"limit": 100, **options})
+    wanted = {"limit": 100, "hears": True, **options}
+    name, messages = receive_matching(place.account_id, prefix, place.name, **wanted)
     return name.removeprefix(prefix), ids(messages)
 
 

@@ -7,5 +7,6 @@ from .agentuity import Agentuity
 from .engine import Engine
 from .forq import Forq
 from .okmq import Okmq
+from .tinymq import Tinymq
 
-ADAPTERS: tuple[type[Adapter], ...] = (Engine, Okmq, Agentuity, Forq)
+ADAPTERS: tuple[type[Adapter], ...] = (Engine, Okmq, Agentuity, Forq, Tinymq)

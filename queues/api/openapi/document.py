@@ -31,6 +31,7 @@ class Document:
     """Security schemes by name; a call needs one of them."""
     error: Any
     """The type of every error's body."""
+    error_media_type: str = JSON
     path_parameters: Mapping[str, str | Parameter]
     """The variables in paths; of most a description is all there is to say."""
     errors: Mapping[int, str] = field(default_factory=dict)
@@ -58,11 +59,13 @@ class Header(Parameter):
 
 @dataclass(frozen=True)
 class Body:
-    """A JSON request body: a serializer class, or any type that msgspec knows."""
+    """A JSON request body: a serializer class, or any type that msgspec knows; ``bytes`` with another media
+    type: whatever its sender likes."""
 
     type: Any
     required: bool = True
     description: str = ""
+    media_type: str = JSON
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """What absent properties count as, where the type does not know."""
 
@@ -86,12 +89,14 @@ class Operation:
     tag: str
     summary: str
     description: str = ""
+    path: tuple[Parameter, ...] = ()
+    """Variables in the path of which there is more to say than the document does."""
     query: tuple[Query, ...] = ()
     headers: tuple[Header, ...] = ()
     body: Body | None = None
     answer: Answer
     other_answers: Mapping[int, str | Answer] = field(default_factory=dict)
-    """Further successes; most have no body, and a description is all there is to say."""
+    """Further answers: those that are told by a text alone have no body."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """Those beyond the document's."""
     is_public: bool = False

@@ -59,6 +59,9 @@ class DialectSchema(AutoSchema):
         ]
 
     def _path_parameter(self, name: str) -> Parameter:
+        for own in self.operation.path:
+            if own.name == name:
+                return own
         told = self.document.path_parameters[name]
         return Parameter(name, {"type": "string"}, told) if isinstance(told, str) else told
 
@@ -69,10 +72,10 @@ class DialectSchema(AutoSchema):
         body = self.operation.body
         if body is None:
             return None
-        schema = self._schema_of(body.type, "request")
+        schema = {} if body.media_type != JSON else self._schema_of(body.type, "request")
         self._set_defaults(schema, body)
         described = {"description": body.description} if body.description else {}
-        return {"required": body.required, "content": {JSON: {"schema": schema}}, **described}
+        return {"required": body.required, "content": {body.media_type: {"schema": schema}}, **described}
 
     def _get_response_bodies(self, direction: str = "response") -> Schema:
         answer = self.operation.answer
@@ -81,14 +84,15 @@ class DialectSchema(AutoSchema):
             answers[str(status)] = {"description": other} if isinstance(other, str) else self._answer(other)
         errors = {**({} if self.operation.is_public else self.document.errors), **self.operation.errors}
         for status, text in sorted(errors.items()):
-            answers[str(status)] = {"description": text, **self._content(self.document.error)}
+            content = self._content(self.document.error, self.document.error_media_type)
+            answers[str(status)] = {"description": text, **content}
         return answers
 
     def _answer(self, answer: Answer) -> Schema:
         content = {} if answer.type is None else self._content(answer.type, answer.media_type)
         return {"description": answer.description, **content}
 
-    def _content(self, kind: Any, media_type: str = JSON) -> Schema:
+    def _content(self, kind: Any, media_type: str) -> Schema:
         return {"content": {media_type: {"schema": self._schema_of(kind, "response")}}}
 
     def _schema_of(self, kind: Any, direction: str) -> Schema:

@@ -25,6 +25,11 @@ LOCK_PUSH_DELIVERIES = Statement(
     """
 )
 
+WAITING_LANES = Statement(
+    'SELECT lane FROM queues_delivery WHERE queue_id = :queue AND lane {in:lanes} AND "offset" = :offset'
+)
+"""Destinations that have not had the message."""
+
 DELETE_PUSH_DELIVERIES = Statement(
     'DELETE FROM queues_delivery WHERE queue_id = :queue AND lane {in:lanes} AND "offset" {in:offsets}'
 )

@@ -1,0 +1,2 @@
+"""The TinyMQ API (tinymq.md): publish, consume, ack and requeue, with topics that come into being by their
+use."""
