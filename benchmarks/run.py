@@ -28,7 +28,7 @@ from logs import streams
 from parked import parked
 from push import push
 from report import Report
-from scenarios import Effort, Scenario, batch, latency, lives_of, single
+from scenarios import Effort, Scenario, batch, latency, lives_of, single, tinymq
 from server import IN_MEMORY, POSTGRESQL, SQLITE, Site
 from tasks import tasks
 
@@ -36,6 +36,7 @@ SCENARIOS: dict[str, Scenario] = {
     "batch": batch,
     "single": single,
     "forq": lives_of("forq", "Forq"),
+    "tinymq": tinymq,
     "latency": latency,
     "parked": parked,
     "claims": claims,

@@ -77,6 +77,23 @@ def lives_of(api: str, title: str) -> Scenario:
     return measure
 
 
+def tinymq(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
+    """TinyMQ's API: whole lives of single messages, and consuming what has gathered, a hundred at a time."""
+    yield from lives_of("tinymq", "TinyMQ")(site, database, effort)
+    with site.server(database) as server:
+        _warm_up(server, 1, api="tinymq")
+        for connections in (1, 4):
+            figure = Figure(
+                "tinymq",
+                f"TinyMQ, consume with limit={BATCH}&auto_ack=true, c={connections}",
+                "msg/s",
+                database,
+                target=Target(at_least=8_000) if database == SQLITE else None,
+            )
+            options = {"api": "tinymq", "autoack": "true"}
+            yield _rate(server, figure, effort, "drain", connections, BATCH, effort.count(15_000), **options)
+
+
 def latency(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
     """From sending a publish to the moment a parked receiver has the message."""
     title = f"publish → parked receiver at {LATENCY_PER_SECOND} msg/s"

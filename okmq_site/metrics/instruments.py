@@ -119,7 +119,11 @@ class Watch:
 
     def handed_out(self, messages: Sequence[Received], now: Micros) -> None:
         # A later delivery says how long somebody took to fail, not how long the message waited.
-        waits = [(now - max(m.created_at, m.deliver_at)) / 1e6 for m in messages if m.attempt == 1]
+        waits = [
+            (now - max(m.created_at, m.deliver_at)) / 1e6
+            for m in messages
+            if m.attempt == 1 and not m.retries
+        ]
         if len(waits) == 1:
             latency.observe(max(waits[0], 0.0))
         elif waits:

@@ -9,7 +9,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from okmq_site.metrics import forq, instruments, queue_figures, sampler, shared
+from okmq_site.metrics import forq, instruments, queue_figures, sampler, shared, tinymq
 
 
 def render() -> tuple[bytes, str]:
@@ -27,6 +27,7 @@ class Everything:
         yield from own
         yield from queue_figures.families(taken)
         yield from forq.families(own, taken)
+        yield from tinymq.families(taken)
 
 
 def _of_processes() -> Iterator[Metric]:

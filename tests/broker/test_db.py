@@ -17,6 +17,8 @@ from queues.broker.db import ERRORS, Connection, Copy, Delete, Insert, Statement
 from queues.broker.lanes import Transaction, in_transaction
 from queues.broker.queues import reading
 
+pytestmark = pytest.mark.usefixtures("django_db_setup")
+
 PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +28,9 @@ from tests.server import ROOT
 from tests.site.test_settings import manage
 
 SECRET = "0123456789abcdef0123456789abcdef"
-TABLE_ROW = re.compile(r"^\| `((?:okmq|forq)_\w+)` \| (gauge|counter|histogram) \|([^|]*)\|", re.MULTILINE)
+TABLE_ROW = re.compile(
+    r"^\| `((?:okmq|forq|tinymq)_\w+)` \| (gauge|counter|histogram) \|([^|]*)\|", re.MULTILINE
+)
 
 
 @pytest.fixture
@@ -198,6 +201,14 @@ def test_forq_adds_up_queues_of_one_name_and_knows_its_dead_letter_queues(
     ]
 
 
+def test_tinymq_adds_up_what_nobody_holds(figures: list[QueueFigures]) -> None:
+    figures += [queue(1, "t"), queue(2, "t"), queue(1, "new", 0, 0, 0, 0, 0, total=0)]
+    found = samples()
+    assert found["tinymq_topics_total", ()] == 3
+    assert found["tinymq_topic_messages", (("topic", "t"),)] == 2 * (1 + 3)
+    assert found["tinymq_topic_messages", (("topic", "new"),)] == 0
+
+
 def test_a_database_that_is_away_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(limit: int) -> Census:
         raise Unavailable("gone")
@@ -209,6 +220,7 @@ def test_a_database_that_is_away_leaves_the_rest(monkeypatch: pytest.MonkeyPatch
     assert ("okmq_receivers_parked", ()) in found
     assert ("okmq_queues", ()) not in found
     assert ("forq_messages_stale_recovered_total", ()) in found
+    assert ("tinymq_topics_total", ()) not in found
 
 
 def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +279,8 @@ def test_only_a_first_hand_out_is_a_wait() -> None:
     watch.handed_out(received(1.0), clock.now())
     watch.handed_out(received(1.0, 2.0, 3.0), clock.now())
     watch.handed_out(received(1.0, 2.0, attempt=2), clock.now())
+    given_back = [msgspec.structs.replace(message, retries=1) for message in received(1.0, 2.0)]
+    watch.handed_out(given_back, clock.now())
     assert instruments.REGISTRY.get_sample_value("okmq_receive_latency_seconds_count") == before + 4
 
 
