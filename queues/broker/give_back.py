@@ -13,7 +13,7 @@ from queues.broker.lanes import in_transaction
 from queues.broker.publish import Publish, append
 from queues.broker.records import Batch, Record, load
 from queues.broker.targets import target
-from queues.broker.types import Encoding, NewMessage
+from queues.broker.types import Encoding, Nack, NewMessage
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
@@ -40,6 +40,8 @@ def give_back(account_id: int, queue: str, message: NewMessage, *, to: str = "")
             if name not in found:
                 raise QueueNotFound(name)
         source, into = found[queue][0], target(found[wanted])
+        if _has_a_listener(tx, source, message):
+            return
         tight = tx.budget.check(addition)
         if wanted == queue:
             taken = _take_out(tx, source, message)
@@ -57,6 +59,19 @@ def give_back(account_id: int, queue: str, message: NewMessage, *, to: str = "")
             tx.db.bulk(sql.SET_LATE_ACK, [(taken.late_ack_until, queue_id, into.next_offset)])
 
     in_transaction(store)
+
+
+def _has_a_listener(tx: Transaction, queue_id: int, message: NewMessage) -> bool:
+    """Whether somebody keeps rows of his own beside the message, as tasks do. Such a one is not replaced, or
+    these would be lost: whoever gives it back has failed, if he holds it, and nothing else happens."""
+    rows = tx.db.rows(sql.RECORDS_BY_ID, queue=queue_id, ids=[message.public_id])
+    batch = Batch(tx, queue_id, load(tx, queue_id, rows))
+    if not batch.records or not batch.records[0].settings.listener:
+        return False
+    record = batch.records[0]
+    record.nack(tx.now, Nack(record.public_id, reason="given back"))
+    batch.flush()
+    return True
 
 
 class _Taken(NamedTuple):

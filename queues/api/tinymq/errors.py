@@ -13,7 +13,7 @@ from queues.broker.errors import QueueFull, QuotaExceeded
 TEXT = "text/plain; charset=utf-8"
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 PREFIXES = (
-    "/publish", "/consume", "/ack", "/requeue", "/webhook", "/stream", "/healthz", "/api/topics",
+    "/publish", "/consume", "/ack", "/requeue", "/webhook", "/stream/", "/healthz", "/api/topics",
     "/api/stats", "/api/queues", "/api/groups", "/api/cluster",
 )  # fmt: skip
 WORDS = {401: "unauthorized", 404: "404 page not found", 405: "Method not allowed"}
