@@ -31,9 +31,12 @@ TELL_AGAIN_SECONDS = 0.5
 
 
 class Execution:
-    """A claimed task and its handler. It is the handler's ``TaskContext``."""
+    """A claimed task and its handler. It is the handler's ``TaskContext``. ``slots``: as many handlers run at
+    once; what became of a task is told without one, so that the next handler runs meanwhile."""
 
-    def __init__(self, account_id: int, claimed: ClaimedTask, handler: Handler) -> None:
+    def __init__(
+        self, account_id: int, claimed: ClaimedTask, handler: Handler, slots: threading.Semaphore
+    ) -> None:
         self.account_id = account_id
         self.claimed = claimed
         self.handler = handler
@@ -44,6 +47,11 @@ class Execution:
         self.lease_until = claimed.lease_until
         self.percentage = 0
         self.began: float | None = None
+        self.took: float | None = None
+        """Seconds the handler ran."""
+        self._slots = slots
+        self._slot_lock = threading.Lock()
+        self._has_slot = False
         self._given: Any = None
         self._ended = threading.Event()
         self._asked = time.monotonic()
@@ -117,21 +125,52 @@ class Execution:
             log.info("task %s is not given back: %s", self.task_id, type(error).__name__)
 
     def run(self) -> None:
-        """Call the handler, and tell how it went. Never raises."""
-        if self._ended.is_set() or self.over:
+        """Wait for a slot, call the handler, and tell how it went. Never raises."""
+        if not self._begin():
             return
-        self.began = time.monotonic()
         try:
-            self._given = self.handler.read(msgspec.json.decode(self.claimed.payload))
-            result = self.handler.function(self._given, self)
-            self._tell(self._completion(result))
+            completion = self._called()
         except TaskEnded:
             pass
         except BaseException as error:
             self._failed(error)
+        else:
+            self._tell(completion)
+
+    def _begin(self) -> bool:
+        self._slots.acquire()
+        with self._slot_lock:
+            self._has_slot = True
+            if not self._ended.is_set() and not self.over:
+                self.began = time.monotonic()
+        if self.began is None:
+            self.leave_slot()
+        return self.began is not None
+
+    def leave_slot(self) -> bool:
+        """Let another handler run; whether this one had a slot."""
+        with self._slot_lock:
+            had, self._has_slot = self._has_slot, False
+        if had:
+            self._slots.release()
+        return had
+
+    def withdraw(self) -> bool:
+        """Never begin; False if it has begun."""
+        with self._slot_lock:
+            if self.began is None:
+                self.end()
+            return self.began is None
+
+    def _called(self) -> Completion:
+        try:
+            self._given = self.handler.read(msgspec.json.decode(self.claimed.payload))
+            return self._completion(self.handler.function(self._given, self))
         finally:
             # What the handler asked the database in this thread is its own affair, and over.
             connections.close_all()
+            self.took = time.monotonic() - (self.began or 0)
+            self.leave_slot()
 
     def _completion(self, result: Any) -> Completion:
         if result is None:
@@ -187,6 +226,8 @@ class Execution:
             self.handler.ended(self._given, self, state)
         except Exception:
             log.exception("after the end of task %s (%s)", self.task_id, self.handler.type)
+        finally:
+            connections.close_all()
 
 
 def described(error: BaseException) -> str:

@@ -1,7 +1,8 @@
 """The worker's service that runs handlers.
 
 It claims only types that have a handler here, from all queues of all accounts, and only as many tasks as it
-has threads for (or somewhat more, while tasks are short). With nothing to do it is parked like a receiver.
+has slots for, or a few times as many while tasks are short: then what became of some is being written, in one
+transaction, while others run. With nothing to do it is parked like a receiver.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PAUSE_SECONDS = 1.0
 SUPERVISE_SECONDS = 0.25
 RENEW_BEFORE = clock.micros(LEASE_SECONDS * 2 / 3)
 SHORT_SECONDS = 0.05
-"""Tasks that take no longer are claimed ahead: up to this many times the threads there are."""
+"""Tasks that take no longer are claimed ahead: up to this many times the slots there are."""
 AHEAD = 4
 
 MOST_ABANDONED = 50
@@ -71,19 +72,20 @@ class TaskRunner:
 
 
 class _Run:
-    def __init__(self, types: list[str], threads: int) -> None:
+    def __init__(self, types: list[str], slots: int) -> None:
         self._types = types
-        self._size = threads
+        self._size = slots
+        self._slots = threading.Semaphore(slots)
         self._threads = 0
         self._jobs: queue.SimpleQueue[Execution | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._in_hand: set[Execution] = set()
         self._abandoned: set[Execution] = set()
-        self._slot = threading.Event()
+        self._changed = threading.Event()
         self._known: tuple[int, ...] | None = None
         self._known_at = 0.0
         self._pace = 1.0
-        """Seconds a task takes, the latest ones counting most."""
+        """Seconds a handler takes, the latest ones counting most."""
         self._woken = False
         self._stopping = False
 
@@ -105,17 +107,17 @@ class _Run:
 
     def _await_stop(self, stop: threading.Event) -> None:
         stop.wait()
-        self._slot.set()
+        self._changed.set()
         HUB.wake_everyone(NEW_QUEUES)
 
     # ------------------------------------------------------------ claiming
 
     def _turn(self, stop: threading.Event) -> None:
         """Claim what there is room for, or wait until there is something, or room."""
-        self._slot.clear()
+        self._changed.clear()
         free = self._room() - len(self._in_hand)
         if free <= 0:
-            self._slot.wait(FALLBACK_SECONDS)
+            self._changed.wait(FALLBACK_SECONDS)
             return
         stamp = HUB.stamp()
         try:
@@ -180,10 +182,10 @@ class _Run:
     def _start(self, account_id: int, claimed: ClaimedTask) -> None:
         handler = registry.find(claimed.type)
         assert handler is not None, f"{claimed.type} was claimed, and has no handler"
-        execution = Execution(account_id, claimed, handler)
+        execution = Execution(account_id, claimed, handler, self._slots)
         with self._lock:
             self._in_hand.add(execution)
-            more = self._threads < self._size and len(self._in_hand) > self._threads
+            more = len(self._in_hand) > self._threads
             self._threads += more
         if more:
             self._new_thread()
@@ -202,9 +204,9 @@ class _Run:
                 if execution in self._abandoned:
                     self._abandoned.remove(execution)
                     return  # another thread took its place
-                if execution.began is not None:
-                    self._pace += 0.2 * (time.monotonic() - execution.began - self._pace)
-            self._slot.set()
+                if execution.took is not None:
+                    self._pace += 0.2 * (execution.took - self._pace)
+            self._changed.set()
 
     def _supervise(self) -> None:
         """Renew leases, and take their slots from handlers whose time is up."""
@@ -219,35 +221,26 @@ class _Run:
     def _abandon(self, execution: Execution) -> None:
         execution.end()
         with self._lock:
-            if execution not in self._in_hand:
-                return
+            if execution not in self._in_hand or not execution.leave_slot():
+                return  # not begun, or ended: its thread has done with it soon
             self._in_hand.remove(execution)
-            if execution.began is None:
-                return  # still waiting for a thread, which will pass it over
             self._abandoned.add(execution)
         log.error("task %s (%s) timed out and hangs on", execution.task_id, execution.handler.type)
         self._new_thread()
-        self._slot.set()
+        self._changed.set()
 
     def _finish(self) -> None:
         """What has not begun goes back at once; the rest gets its time, and then goes back, too."""
-        waiting: list[Execution] = []
-        while True:
-            try:
-                execution = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if execution is not None:
-                waiting.append(execution)
-        for execution in waiting:
-            execution.give_back()
-            with self._lock:
-                self._in_hand.discard(execution)
+        for execution in list(self._in_hand):
+            if execution.withdraw():
+                execution.give_back()
+                with self._lock:
+                    self._in_hand.discard(execution)
         deadline = time.monotonic() + settings.OKMQ_STOP_SECONDS
         while self._in_hand and time.monotonic() < deadline:
-            self._slot.clear()
+            self._changed.clear()
             if self._in_hand:
-                self._slot.wait(max(deadline - time.monotonic(), 0))
+                self._changed.wait(max(deadline - time.monotonic(), 0))
         for execution in list(self._in_hand):
             execution.give_back()
         for _ in range(self._threads):

@@ -15,7 +15,7 @@ from django.conf import settings
 from accounts.models import Account
 from queues import broker
 from queues.broker.wakes import HUB
-from queues.tasks import registry, tasks
+from queues.tasks import registry, tasks, work
 from queues.tasks.registry import RetryIn, SkipRetry, TaskContext, TaskEnded, task_handler
 from queues.tasks.runner import TaskRunner
 from queues.tasks.types import TaskState
@@ -212,6 +212,46 @@ def test_a_handler_that_hangs_loses_its_slot_and_its_late_result_is_dropped(
         assert ended.wait(LONG)
     view = t.get(hanging)
     assert (view.last_error, view.row.result) == ("task timed out", None)
+
+
+def test_handlers_go_on_while_it_is_written_what_became_of_others(
+    t: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "OKMQ_TASK_CONCURRENCY", 2)
+    lock, running_now, most, ran = threading.Lock(), 0, 0, threading.Semaphore(0)
+    let_go, complete = threading.Event(), work.complete
+
+    def completes_late(*given: Any) -> None:
+        assert let_go.wait(LONG)
+        complete(*given)
+
+    @task_handler(t.type)
+    def works(payload: dict[str, Any], context: TaskContext) -> None:
+        nonlocal running_now, most
+        with lock:
+            running_now += 1
+            most = max(most, running_now)
+        if not let_go.is_set():
+            context.wait(0.01)
+        with lock:
+            running_now -= 1
+        ran.release()
+
+    with running():
+        # Tasks prove to be short, which takes a few: then they are claimed ahead.
+        let_go.set()
+        for _ in range(20):
+            eventually(t, t.create(), TaskState.COMPLETED)
+            assert ran.acquire(timeout=LONG)
+        let_go.clear()
+        monkeypatch.setattr(work, "complete", completes_late)
+        made = [t.create() for _ in range(6)]
+        assert all(ran.acquire(timeout=LONG) for _ in made)
+        assert {t.state(task_id) for task_id in made} == {TaskState.ACTIVE}
+        let_go.set()
+        for task_id in made:
+            eventually(t, task_id, TaskState.COMPLETED)
+    assert most <= 2
 
 
 def test_stopping_finishes_what_is_in_hand_and_gives_the_rest_back(
