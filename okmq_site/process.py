@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
     from okmq_site.gunicorn_worker import Worker
+    from queues.worker.crew import Crew
 
 logger = logging.getLogger("okmq.process")
 
 OPEN_FILES = 65_536
 """File descriptors wanted: one a connection, a few a thread. The usual soft limit is 1024."""
+
+LEAVING_SECONDS = 2
+"""For the services of a web process to end, when all requests have."""
+
+_crew: Crew | None = None
+"""The services of this web process."""
 
 runs_worker = True
 """Whether one of the web processes runs the worker. ``serve --no-worker`` turns it off before they fork."""
@@ -67,11 +74,13 @@ def post_worker_init(worker: Worker) -> None:
     from queues.worker.elected import WORKER
     from queues.worker.services import services_of_each_web_process
 
+    global _crew
     _settle_memory()
     _end_waits_on_stop(worker)
     if settings.OKMQ_METRICS_ENABLED:
         _measure(worker)
-    Crew(services_of_each_web_process()).start()
+    _crew = Crew(services_of_each_web_process())
+    _crew.start()
     if runs_worker:
         WORKER.stand()
     _log("web process started", "process_start")
@@ -92,6 +101,8 @@ def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
     from queues.worker.elected import WORKER
 
     WORKER.stop()
+    if _crew is not None:
+        _crew.stop(LEAVING_SECONDS)
     access.WRITER.close()
     _log("web process stopped", "process_stop")
 

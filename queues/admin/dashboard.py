@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -14,6 +13,7 @@ from queues.admin import history
 from queues.broker import beats, overview
 from queues.broker.census import QueueFigures
 from queues.broker.errors import QueueNotFound
+from queues.broker.housekeeping import own_name
 from queues.broker.overview import Overview
 from queues.broker.wakes import HUB
 from queues.push.overview import count_failing
@@ -57,14 +57,13 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "charts": history.of_server(shown),
         "range": shown,
         "ranges": list(history.RANGES),
-        "workers": workers,
         "alive": [worker for worker in workers if not worker.late],
+        "late": [worker for worker in workers if worker.late],
         "last_beat": max((worker.beat_at for worker in workers), default=None),
         "overview": taken,
         "totals": total(taken.queues),
-        "parked": HUB.parked,
+        "receivers": beats.receivers(own_name(), HUB.parked),
         "failing": count_failing(),
-        "several_processes": settings.OKMQ_PROCESSES > 1,
         "rows": [
             (queue, taken.accounts.get(queue.account_id, ""), _spark(queue) if number < SPARKS else "")
             for number, queue in enumerate(troubled)

@@ -1,4 +1,5 @@
-"""Which workers there are: each says every few seconds that it lives, and what it has in hand."""
+"""Which workers and web processes there are: each says every few seconds that it lives, and what it has in
+hand."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ EVERY_SECONDS = 5
 LATE_SECONDS = 15
 KEPT_SECONDS = 86_400
 """How long a worker that fell silent is shown."""
+SILENT_SECONDS = 600
+"""The same for a web process. Its receivers were gone with it; another process has taken its place."""
 
 BEAT = Statement(
     """
@@ -29,6 +32,28 @@ BEAT = Statement(
 LEAVE = Statement("DELETE FROM queues_workerbeat WHERE name = :name")
 PRUNE = Statement("DELETE FROM queues_workerbeat WHERE beat_at < :before RETURNING name")
 WORKERS = Statement("SELECT name, version, started_at, beat_at, detail FROM queues_workerbeat ORDER BY name")
+
+BEAT_OF_WEB = Statement(
+    """
+    INSERT INTO queues_webbeat (name, beat_at, parked) VALUES (:name, :now, :parked)
+    ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, parked = excluded.parked
+    """
+)
+LEAVE_WEB = Statement("DELETE FROM queues_webbeat WHERE name = :name")
+PRUNE_WEB = Statement("DELETE FROM queues_webbeat WHERE beat_at < :before RETURNING name")
+OTHERS = Statement("SELECT beat_at, parked FROM queues_webbeat WHERE name <> :name AND beat_at >= :since")
+
+
+@dataclass(slots=True, frozen=True)
+class Receivers:
+    """``parked``: receivers that wait for a message in ``processes`` web processes. ``silent``: web processes
+    that have told nothing for more than ``LATE_SECONDS``, the last of them since ``silent_since``: those
+    waiting there do not count, since a process that died has let its clients go."""
+
+    parked: int
+    processes: int
+    silent: int
+    silent_since: Micros | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,6 +95,29 @@ def workers() -> list[WorkerInfo]:
     ]
 
 
+def beat_of_web(name: str, parked: int) -> None:
+    """Tell of a web process, and how many receivers wait in it. Raises Unavailable."""
+    in_transaction(lambda tx: tx.db.run(BEAT_OF_WEB, name=name, now=tx.now, parked=parked))
+
+
+def leave_web(name: str) -> None:
+    """The web process ends as it should. Raises Unavailable."""
+    in_transaction(lambda tx: tx.db.run(LEAVE_WEB, name=name))
+
+
+def receivers(name: str, parked: int) -> Receivers:
+    """Of all web processes on this database: ``parked`` now in this one, whose name is ``name``, and what the
+    others told last. Raises Unavailable."""
+    now = clock.now()
+    with reading() as db:
+        others = db.rows(OTHERS, name=name, since=now - SILENT_SECONDS * clock.SECOND)
+    late = now - LATE_SECONDS * clock.SECOND
+    alive = [count for at, count in others if at >= late]
+    silent = [at for at, _ in others if at < late]
+    return Receivers(parked + sum(alive), 1 + len(alive), len(silent), max(silent, default=None))
+
+
 def prune(tx: Transaction, limit: int) -> int:
-    """Forget the workers that fell silent long ago; how many."""
-    return len(tx.db.rows(PRUNE, before=tx.now - KEPT_SECONDS * clock.SECOND))
+    """Forget the workers and web processes that fell silent long ago; how many."""
+    workers = tx.db.rows(PRUNE, before=tx.now - KEPT_SECONDS * clock.SECOND)
+    return len(workers) + len(tx.db.rows(PRUNE_WEB, before=tx.now - SILENT_SECONDS * clock.SECOND))

@@ -10,6 +10,7 @@ from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, StrIndex
 
 from queues.broker import census, clock, names, queues, sql
+from queues.broker.census import NotPending
 from queues.broker.db import Connection
 from queues.broker.types import QueueInfo, QueueStats, State
 from queues.models import Queue, QueueCounter
@@ -78,17 +79,17 @@ def _figures(db: Connection, ids: list[int]) -> dict[int, QueueStats]:
         return {}
     now = clock.now()
     totals = {row[0]: row[1:] for row in db.rows(census.TOTALS, ids=ids)}
-    others = {row[0]: row[1:] for row in db.rows(census.NOT_PENDING, ids=ids, now=now)}
+    others = census.not_pending(db, ids, now)
     expired: dict[int, Counter[str]] = {queue_id: Counter() for queue_id in ids}
     for queue_id, state, count in db.rows(sql.COUNT_EXPIRED, ids=ids, now=now):
         expired[queue_id][state] += count
     return {
-        queue_id: _stats(totals.get(queue_id, (0,) * 9), others.get(queue_id, (0, 0, 0)), expired[queue_id])
+        queue_id: _stats(totals.get(queue_id, (0,) * 9), others.get(queue_id, census.NONE), expired[queue_id])
         for queue_id in ids
     }
 
 
-def _stats(totals: tuple[int, ...], others: tuple[int, ...], expired: Counter[str]) -> QueueStats:
+def _stats(totals: tuple[int, ...], others: NotPending, expired: Counter[str]) -> QueueStats:
     messages, acked, dead = (int(value or 0) for value in totals[:3])
     scheduled, leased, exhausted = others
     counts = {

@@ -112,11 +112,11 @@ def _look(db: Connection) -> dict[int, Values]:
     counted = [(row[0], row[1], *(int(value) for value in row[2:])) for row in db.rows(COUNTERS)]
     # What holds nothing that waits or is out has no deliveries to be counted.
     busy = [row[0] for row in counted if row[2] - row[3] - row[4]]
-    others = {row[0]: row[1:] for row in db.rows(census.NOT_PENDING, ids=busy, now=now)} if busy else {}
+    others = census.not_pending(db, busy, now) if busy else {}
     ready: dict[int, Micros] = dict(db.rows(census.FIRST_IN_LINE, ids=busy)) if busy else {}
     found: dict[int, Values] = {}
     for queue_id, account_id, messages, acked, dead, size, *totals in counted:
-        scheduled, leased, exhausted = others.get(queue_id, (0, 0, 0))
+        scheduled, leased, exhausted = others.get(queue_id, census.NONE)
         pending = max(messages - acked - dead - scheduled - leased - exhausted, 0)
         levels = (pending, leased, scheduled, dead + exhausted, size, ready.get(queue_id))
         values = Values._make((*totals, *levels))

@@ -5,7 +5,15 @@ be handled, deleted when done, so that the table a claim reads stays as small as
 """
 
 from queues.models.message import Delivery, DeliveryState, Message
-from queues.models.operations import AuditEntry, DeadLetterJob, Duty, MessageEvent, QueueSample, WorkerBeat
+from queues.models.operations import (
+    AuditEntry,
+    DeadLetterJob,
+    Duty,
+    MessageEvent,
+    QueueSample,
+    WebBeat,
+    WorkerBeat,
+)
 from queues.models.passing import Broadcast, SeenKey
 from queues.models.push import ClosedLane, DeliveryLog, Destination
 from queues.models.queue import PULL_LANE, Queue, QueueCounter, SettingsVersion, Subscription
@@ -42,5 +50,6 @@ __all__ = [
     "TaskEntry",
     "TaskLock",
     "TaskType",
+    "WebBeat",
     "WorkerBeat",
 ]

@@ -35,6 +35,18 @@ class WorkerBeat(models.Model):
         return self.name
 
 
+class WebBeat(models.Model):
+    """A web process that is, or was, alive: it writes ``beat_at`` every few seconds, and how many receivers
+    are parked in it."""
+
+    name = models.CharField(max_length=96, primary_key=True)
+    beat_at = InstantField()
+    parked = models.IntegerField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class QueueSample(models.Model):
     """A queue at one instant: the totals of its counters and the levels of its states. The worker takes one
     every minute, keeps them for a day, and one an hour for longer; rates are differences between samples."""

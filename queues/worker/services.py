@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
 from accounts import services
 from queues.broker import housekeeping
@@ -13,6 +14,7 @@ from queues.push.pusher import Pusher
 from queues.tasks.runner import TaskRunner
 from queues.tasks.scheduler import Scheduler
 from queues.worker.dead_letter_jobs import DeadLetterJobs
+from queues.worker.heartbeat import WebHeartbeat
 from queues.worker.sampling import Sampling
 from queues.worker.service import Service
 
@@ -24,7 +26,8 @@ def all_services() -> list[Service]:
 
 def services_of_each_web_process() -> list[Service]:
     """What no other process can do for it, worker or not."""
-    return [KeyUse()]
+    several = connection.vendor == "postgresql" or settings.OKMQ_PROCESSES > 1
+    return [KeyUse(), WebHeartbeat()] if several else [KeyUse()]
 
 
 class Housekeeping:

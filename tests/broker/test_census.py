@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from queues import broker
 from queues.broker import census
@@ -119,3 +120,11 @@ def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(census, "look", away)
     with pytest.raises(Unavailable):
         census.take(1)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan of SQLite")
+def test_what_is_scheduled_is_counted_without_reading_a_row(q: Handle) -> None:
+    with connection.cursor() as cursor:
+        given = {"ids": f"[{q.id}]", "now": 0}
+        rows = cursor.connection.execute("EXPLAIN QUERY PLAN " + census.AHEAD.sqlite, given).fetchall()
+    assert any("COVERING INDEX delivery_due" in row[3] for row in rows)

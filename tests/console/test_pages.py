@@ -326,4 +326,19 @@ def test_a_worker_that_is_silent_is_told(viewer: Person, monkeypatch: pytest.Mon
     monkeypatch.setattr(beats, "workers", lambda: [worker(True)])
     assert "No worker is alive, the last one was 2 h ago" in viewer.read("")
     monkeypatch.setattr(beats, "workers", lambda: [worker(False), worker(True)])
-    assert "Workers alive 1 2 h ago" in viewer.read("")
+    assert "Workers alive 1 last beat 2 h ago ; 1 fell silent 2 h ago" in viewer.read("")
+
+
+def test_parked_receivers_are_those_of_all_web_processes(
+    viewer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(processes: int, silent: int) -> str:
+        since = clock.now() - clock.micros(40) if silent else None
+        told = beats.Receivers(12, processes, silent, since)
+        monkeypatch.setattr(beats, "receivers", lambda name, parked: told)
+        return viewer.read("figures/").partition("Parked receivers ")[2][:120]
+
+    assert found(1, 0).startswith("12 waiting for messages ")
+    assert found(3, 0).startswith("12 waiting for messages, in 3 web processes ")
+    assert "; 1 web process fell silent 40 s ago and is not counted" in found(2, 1)
+    assert "; 2 web processes fell silent 40 s ago and are not counted" in found(2, 2)

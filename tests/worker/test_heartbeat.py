@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from queues.broker import beats, clock, housekeeping
-from queues.broker.beats import WorkerInfo, workers
+from queues.broker.beats import Receivers, WorkerInfo, receivers, workers
 from queues.broker.errors import Unavailable
 from queues.broker.lanes import in_transaction
+from queues.broker.wakes import HUB
 from queues.fields import to_datetime
-from queues.models import WorkerBeat
+from queues.models import WebBeat, WorkerBeat
 from queues.worker.crew import Worker
-from queues.worker.heartbeat import Heartbeat, version
+from queues.worker.heartbeat import Heartbeat, WebHeartbeat, version
+from queues.worker.services import services_of_each_web_process
 from tests.broker.at_once import eventually, in_background
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("django_db_setup")
 @pytest.fixture(autouse=True)
 def _nobody() -> None:
     WorkerBeat.objects.all().delete()
+    WebBeat.objects.all().delete()
 
 
 def mine() -> WorkerInfo | None:
@@ -85,3 +89,32 @@ def test_every_worker_has_a_heartbeat_and_samples(settings: LazySettings) -> Non
     names = [service.name for service in Worker().services]
     assert {"heartbeat", "samples", "dead-letter-jobs", "housekeeping"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+def test_receivers_of_all_web_processes_are_counted_but_for_those_that_fell_silent() -> None:
+    now = clock.now()
+    for name, parked, silent in (("a", 3, 1), ("b", 5, 0), ("late", 70, 20), ("old", 900, 601)):
+        beats.beat_of_web(name, parked)
+        WebBeat.objects.filter(name=name).update(beat_at=to_datetime(now - clock.micros(silent)))
+    assert receivers("a", 4) == Receivers(4 + 5, 2, 1, now - clock.micros(20))
+    assert in_transaction(lambda tx: beats.prune(tx, 10)) == 1
+    assert set(WebBeat.objects.values_list("name", flat=True)) == {"a", "b", "late"}
+
+
+def test_a_web_process_tells_of_its_receivers_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beats, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(type(HUB), "parked", 7)
+    stop = threading.Event()
+    done = in_background(WebHeartbeat().run, stop)
+    eventually(lambda: receivers("another", 1).parked == 8)
+    stop.set()
+    done.result(10)
+    assert receivers("another", 1) == Receivers(1, 1, 0, None)
+
+
+def test_a_web_process_that_is_the_only_one_tells_nobody(settings: LazySettings) -> None:
+    settings.OKMQ_PROCESSES = 1
+    alone = connection.vendor == "sqlite"
+    assert any(isinstance(one, WebHeartbeat) for one in services_of_each_web_process()) is not alone
+    settings.OKMQ_PROCESSES = 2
+    assert any(isinstance(one, WebHeartbeat) for one in services_of_each_web_process())
