@@ -169,11 +169,11 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
+            _record(obj.account_id, "key", f"key {obj.public}", form, change)
             forget_cached_keys()
         else:
             text = issue_key(obj)
             messages.warning(request, f"The new key, shown only this once: {text}")
-        _record(obj.account_id, "key", f"key {obj.public}", form, change)
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import roles
@@ -59,3 +60,25 @@ class ConsoleUserAdmin(ModelPages[User], UserPages):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = True
         super().save_model(request, obj, form, change)
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Changed and recorded, or neither."""
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        return answer
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        self._record("user.create", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """Also of a password."""
+        changed = [name for part in message for name in part["changed"]["fields"]]
+        if changed:
+            self._record("user.change", obj, fields=changed)
+        return super().log_change(request, obj, message)
+
+    def _record(self, action: str, user: User, **detail: Any) -> None:
+        from queues.broker.audit import Act  # the engine imports this app's models
+
+        Act(None, action, f"user {user.username}", {"roles": self.roles(user), **detail}).save()

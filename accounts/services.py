@@ -52,7 +52,9 @@ def create_account(email: str) -> Account:
     """Raises ``ValidationError`` for what is no e-mail address, or one that has an account already."""
     account = Account(email=normalise_email(email))
     account.full_clean()
-    account.save()
+    with transaction.atomic():
+        account.save()
+        Act(account.pk, "account.create", f"account {account.email}").save()
     return account
 
 
@@ -111,7 +113,11 @@ def issue_key(key: ApiKey) -> str:
     parts = keys.generate()
     key.public = parts.public
     key.secret_hash = keys.hash_secret(parts.secret)
-    key.save()
+    with transaction.atomic():
+        key.save()
+        Act(
+            key.account_id, "key.create", f"key {key.public}", {"name": key.name, "scopes": key.scopes}
+        ).save()
     return parts.text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from queues.broker import names, quotas
+from queues.broker import audit, names, quotas
 from queues.broker.audit import Act
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import PURGED_AT_ONCE, reading
@@ -29,6 +29,8 @@ def create_stream(
     """Make a stream; ``ttl_seconds`` 0: its messages live for ever. Raises StreamExists (whatever its
     settings; it is left as it is), QuotaExceeded, Unavailable."""
 
+    act = Act(account_id, "stream.create", f"stream {name}")
+
     def create(tx: Transaction) -> StreamInfo:
         check_room = quotas.lock_channels(tx, account_id)
         if _living(account_id, name).exists():
@@ -44,6 +46,7 @@ def create_stream(
         )
         if not made:
             raise StreamExists(name)
+        act.record(tx)
         return _info(stream)
 
     info: StreamInfo = in_transaction(create)
@@ -72,18 +75,28 @@ def update_stream(
     """Change settings, None leaving one as it is, for messages produced from now on. Raises StreamNotFound,
     Unavailable."""
 
+    act = Act(account_id, "stream.change", f"stream {name}")
+
     def update(tx: Transaction) -> StreamInfo:
         stream = _locked(account_id, name)
+        before = _told(stream)
         if auto_delete is not None:
             stream.auto_delete = auto_delete
         if ttl_seconds is not None:
             stream.ttl_seconds = ttl_seconds
         stream.updated_at = to_datetime(tx.now)
         stream.save(update_fields=["auto_delete", "ttl_seconds", "updated_at"])
+        act.detail = audit.changes(before, _told(stream))
+        if act.detail:
+            act.record(tx)
         return _info(stream)
 
     info: StreamInfo = in_transaction(update)
     return info
+
+
+def _told(stream: Stream) -> dict[str, object]:
+    return {"auto_delete": stream.auto_delete, "ttl_seconds": stream.ttl_seconds}
 
 
 def delete_stream(account_id: int, name: str) -> None:

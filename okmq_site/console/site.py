@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from unfold.sites import UnfoldAdminSite
@@ -25,6 +26,20 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         from queues.admin.urls import patterns  # its pages register themselves with this site
 
         return patterns(self)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One's own."""
+        from queues.broker.audit import Act
+
+        with transaction.atomic():
+            answer: HttpResponse = super().password_change(request, extra_context)
+            if answer.status_code == 302:
+                Act(
+                    None, "user.change", f"user {request.user.get_username()}", {"fields": ["password"]}
+                ).save()
+        return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from queues.admin.dashboard import dashboard

@@ -12,7 +12,7 @@ from accounts import roles
 from okmq_site.console.pages import action
 from queues import broker
 from queues.admin.fields import whole
-from queues.broker import clock, names, overview
+from queues.broker import by_hand, clock, names, overview
 from queues.broker.types import Encoding, NewMessage
 
 LONGEST_BODY = 1_000_000
@@ -53,7 +53,7 @@ def publish(request: HttpRequest, queue_id: int) -> HttpResponse:
         tag=tag,
         deliver_at=clock.now() + delay * clock.SECOND if delay else None,
     )
-    (published,) = broker.publish(queue.account_id, queue.name, [made])
+    published = by_hand.publish(queue.account_id, queue.name, made)
     messages.success(request, f"Published message {published.public_id} at offset {published.offset}.")
     return HttpResponseRedirect(reverse("admin:console_message", args=[queue_id, published.offset]))
 

@@ -44,6 +44,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     log_ends(account_id, queue) -> (lowest, highest offset)                              QueueNotFound
     stats(account_id, queue, *, tag="") -> QueueStats                                    QueueNotFound
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
+    clear(account_id, queue) -> int              all that waits or is held               QueueNotFound
     replay(account_id, queue, *, ids=None, tag="", any_state=False) -> int               QueueNotFound
         dead -> pending; any_state: whatever does not wait already
     move_ready(account_id, source, to) -> int                   ready, as new ones       QueueNotFound
@@ -64,7 +65,7 @@ from queues.broker import neighbours  # noqa: F401  (tells and hears other proce
 from queues.broker.account import Usage, account_usage
 from queues.broker.broadcasts import broadcast
 from queues.broker.browse import get_message, get_messages, log_ends, page, peek, read_log, stats
-from queues.broker.bulk import delete_messages, replay
+from queues.broker.bulk import clear, delete_messages, replay
 from queues.broker.errors import (
     BrokerError,
     MessageNotFound,
@@ -108,6 +109,7 @@ __all__ = [
     "Usage",
     "account_usage",
     "broadcast",
+    "clear",
     "create_queue",
     "delete_messages",
     "delete_queue",

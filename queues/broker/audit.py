@@ -13,7 +13,7 @@ even if the rest never happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -126,6 +126,21 @@ class Act:
 def some(ids: Sequence[str] | None) -> list[str] | None:
     """The first of many ids, for an act's detail: its count says how many it met."""
     return None if ids is None else [*ids[:SOME], "..."] if len(ids) > SOME else list(ids)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """What a change of settings changed, for an act's detail: ``{"max_attempts": "3 to 5"}``."""
+    return {
+        name: f"{_shown(before.get(name))} to {_shown(value)}"
+        for name, value in after.items()
+        if before.get(name) != value
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "none" if value is None else msgspec.json.encode(value).decode()
 
 
 def prune(tx: Transaction, limit: int) -> int:

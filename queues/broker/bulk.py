@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from queues.broker import audit, due, names, observe, queues, sql
 from queues.broker.audit import Act
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
 
 CHUNK = 1_000
+LIVING = (State.PENDING, State.SCHEDULED, State.PROCESSING)
 
 Event = Callable[[Record, Micros], bool]
 """What happens to a selected message; False: not what was meant any more, leave it."""
@@ -37,7 +38,25 @@ def delete_messages(
         record.remove()
         return True
 
-    deleted = _Selection(account_id, queue, ids, state, tag).apply(delete, "messages.delete")
+    selection = _Selection(account_id, queue, ids, state, tag)
+    deleted = selection.apply(delete, selection.act("messages.delete"))
+    if observe.watcher is not None and deleted:
+        observe.watcher.deleted(queue, deleted)
+    return deleted
+
+
+def clear(account_id: int, queue: str) -> int:
+    """Delete what waits and what somebody holds; what is acked or dead stays. How many that were. Raises
+    QueueNotFound, Unavailable."""
+
+    def delete(record: Record, now: Micros) -> bool:
+        if record.visible_state(now) not in LIVING:
+            return False
+        record.remove()
+        return True
+
+    act = Act(account_id, "messages.clear", f"queue {queue}")
+    deleted = sum(_Selection(account_id, queue, None, state, "").apply(delete, act) for state in LIVING)
     if observe.watcher is not None and deleted:
         observe.watcher.deleted(queue, deleted)
     return deleted
@@ -59,7 +78,8 @@ def replay(
         record.revive(now)
         return True
 
-    replayed = _Selection(account_id, queue, ids, State.FAILED, tag).apply(revive, "messages.replay")
+    selection = _Selection(account_id, queue, ids, State.FAILED, tag)
+    replayed = selection.apply(revive, selection.act("messages.replay"))
     if observe.watcher is not None and replayed:
         observe.watcher.replayed(queue, replayed)
     return replayed
@@ -72,12 +92,15 @@ class _Selection:
         self.ids = None if ids is None else [i for i in ids if names.storable(i)]
         self.state = state
         self.tag = tag
-
-    def apply(self, event: Event, action: str) -> int:
-        """Apply ``event`` to each selected message; how many it took effect on."""
-        if not names.storable(self.tag):
+        if not names.storable(tag):
             self.ids, self.tag = [], ""
-        act = Act(self.account_id, action, f"queue {self.queue}", self._filter())
+
+    def act(self, action: str) -> Act:
+        detail = {"ids": audit.some(self.ids), "state": self.state, "tag": self.tag}
+        return Act(self.account_id, action, f"queue {self.queue}", detail)
+
+    def apply(self, event: Event, act: Act) -> int:
+        """Apply ``event`` to each selected message; how many it took effect on."""
         queue_id, until = in_transaction(self._begin)
         done: int = 0
         after = -1
@@ -87,9 +110,6 @@ class _Selection:
             if last is None:
                 return done
             after = last
-
-    def _filter(self) -> dict[str, Any]:
-        return {"ids": audit.some(self.ids), "state": self.state, "tag": self.tag}
 
     def _begin(self, tx: Transaction) -> tuple[int, int]:
         """The queue's id, and the offset of the next message to be published."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from queues.broker import backlog, due, settings_versions, sql
+from queues.broker.audit import Act
 from queues.broker.errors import QueueFull, QueueNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.publish import Publish, append
@@ -25,15 +26,18 @@ def move_ready(account_id: int, source: str, to: str) -> int:
     """Put the ready messages of ``source`` at the end of the queue ``to``, as new ones: with ids and settings
     as published there now. How many. They go in chunks, each whole or not at all; it stops where ``to`` is
     full. Raises QueueNotFound, QueueFull (nothing was moved), QuotaExceeded, Unavailable."""
+    act = Act(account_id, "messages.move", f"queue {source}", {"to": to})
     moved, more = 0, True
     while more:
-        chunk, more = in_transaction(partial(_move_chunk, account_id, source, to, moved))
+        chunk, more, act.row = in_transaction(partial(_move_chunk, act, account_id, source, to, moved))
         moved += chunk
     return moved
 
 
-def _move_chunk(account_id: int, source: str, to: str, before: int, tx: Transaction) -> tuple[int, bool]:
-    """How many were moved, and whether there may be more."""
+def _move_chunk(
+    act: Act, account_id: int, source: str, to: str, before: int, tx: Transaction
+) -> tuple[int, bool, int | None]:
+    """How many were moved, whether there may be more, and the audit's row."""
     found = {row[2]: row for row in tx.db.rows(sql.QUEUES_BY_NAME, accounts=[account_id], names=[source, to])}
     for name in (source, to):
         if name not in found:
@@ -44,7 +48,7 @@ def _move_chunk(account_id: int, source: str, to: str, before: int, tx: Transact
     rows = tx.db.rows(sql.CLAIM, queue=source_id, lane=PULL_LANE, limit=max(room, 1))
     if rows and not room:
         if before:
-            return 0, False
+            return 0, False, act.row
         raise QueueFull(_bound(tx, found[to]) or 0)
     rows.sort(key=lambda row: (-row[10], row[4]))
     expired = [row[4] for row in rows if row[13] is not None and row[13] <= tx.now]
@@ -55,7 +59,8 @@ def _move_chunk(account_id: int, source: str, to: str, before: int, tx: Transact
     batch.flush()
     due.expire(tx, source_id, expired)
     append(tx, to_id, {to_id: target(found[to])}, [Publish(account_id, [_anew(row) for row in alive])], {})
-    return len(alive), len(rows) == CHUNK
+    row = act.record(tx, len(alive)) if alive else act.row
+    return len(alive), len(rows) == CHUNK, row
 
 
 def _room(tx: Transaction, row: Row) -> int:

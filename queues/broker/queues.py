@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from queues.broker import events, listeners, names, observe, quotas, settings_versions, sql
+import msgspec
+
+from queues.broker import audit, events, listeners, names, observe, quotas, settings_versions, sql
 from queues.broker.audit import Act
 from queues.broker.db import ERRORS, Connection, unavailable
 from queues.broker.errors import QueueExists, QueueNotFound
@@ -67,13 +69,15 @@ def create_queue(
     """Make a queue. ``kind``: worker or pubsub. Raises QueueExists (whatever its settings; it is left as it
     is), QuotaExceeded, Unavailable."""
 
+    act = _made(account_id, name)
+
     def create(tx: Transaction) -> QueueInfo:
         check_room = quotas.lock_channels(tx, account_id)
         if _living(account_id, name).exists():
             raise QueueExists(name)
         check_room()
         about = {"kind": kind, "description": description, "internal": internal}
-        queue, made = _get_or_make(tx, account_id, name, settings, **about)
+        queue, made = _get_or_make(tx, account_id, name, settings, act, **about)
         if not made:
             raise QueueExists(name)
         _subscribe(queue, topics)
@@ -87,20 +91,27 @@ def ensure_queues(account_id: int, wanted: Mapping[str, QueueSettings], *, kind:
     """Make those of the queues that do not exist, all or none; those that do are left as they are. For
     dialects in which a queue comes into being by its use. Raises QuotaExceeded, Unavailable."""
 
+    acts = {name: _made(account_id, name) for name in wanted}
+
     def ensure(tx: Transaction) -> None:
         check_room = quotas.lock_channels(tx, account_id)
         for name, settings in wanted.items():
             if not _living(account_id, name).exists():
                 check_room()
-                _get_or_make(tx, account_id, name, settings, kind=kind)
+                _get_or_make(tx, account_id, name, settings, acts[name], kind=kind)
 
     in_transaction(ensure)
 
 
+def _made(account_id: int, name: str) -> Act:
+    return Act(account_id, "queue.create", f"queue {name}")
+
+
 def _get_or_make(
-    tx: Transaction, account_id: int, name: str, settings: QueueSettings, **about: Any
+    tx: Transaction, account_id: int, name: str, settings: QueueSettings, act: Act, **about: Any
 ) -> tuple[Queue, bool]:
-    """The queue, and whether it is new. ``about``: its columns that are no settings."""
+    """The queue, and whether it is new: ``act`` is its making. ``about``: its columns that are no
+    settings."""
     now = to_datetime(tx.now)
     version = settings_versions.store(tx.db, settings, tx.now)
     queue, made = Queue.objects.get_or_create(
@@ -109,6 +120,8 @@ def _get_or_make(
         deleted_at=None,
         defaults={**about, "settings_id": version, "created_at": now, "updated_at": now},
     )
+    if made:
+        act.record(tx)
     tx.wakes.everyone(of_account(account_id))
     return queue, made
 
@@ -137,9 +150,12 @@ def update_queue(
     and description; what is None stays.
     Raises QueueNotFound, Unavailable, and whatever ``settings`` raises; then nothing is changed."""
 
+    act = Act(account_id, "queue.change", f"queue {name}")
+
     def update(tx: Transaction) -> QueueInfo:
         queue = _locked(account_id, name)
         current = settings_versions.load(tx.db, [queue.settings_id])[queue.settings_id]
+        before = _told(current, _topics(queue), queue.description)
         if settings is not None:
             # Not loaded again: what this transaction stored must not be cached before it is committed.
             current = settings(current)
@@ -152,10 +168,20 @@ def update_queue(
         if (settings, topics, description) != (None, None, None):
             queue.updated_at = to_datetime(tx.now)
             queue.save(update_fields=["settings_id", "description", "updated_at"])
-        return _info(queue, topics if topics is not None else _topics(queue), current)
+        told = topics if topics is not None else _topics(queue)
+        act.detail = audit.changes(before, _told(current, told, queue.description))
+        if act.detail:
+            act.record(tx)
+        return _info(queue, told, current)
 
     info: QueueInfo = in_transaction(update)
     return info
+
+
+def _told(settings: QueueSettings, topics: Sequence[str], description: str) -> dict[str, Any]:
+    """All that can be changed of a queue, for the audit log."""
+    told: dict[str, Any] = msgspec.to_builtins(settings)
+    return told | {"topics": list(topics), "description": description}
 
 
 def pause_queue(account_id: int, name: str) -> QueueInfo:

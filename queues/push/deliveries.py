@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from queues.broker import names, push_lanes
+from queues.broker.audit import Act
 from queues.broker.errors import MessageNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import reading
@@ -69,11 +70,13 @@ def resend(
     all attempts before it and the same ``webhook-id``. One that waits for a retry is sent now; one that is on
     its way at this moment is left alone. Raises QueueNotFound, DestinationNotFound, DestinationDisabled,
     DeliveryNotFound, MessageNotFound (not stored any more), Unavailable."""
-    again = partial(_resend, account_id, queue, public_id, log_id, message_id)
+    act = Act(account_id, "destination.resend", "")
+    again = partial(_resend, act, account_id, queue, public_id, log_id, message_id)
     in_transaction(again)
 
 
 def _resend(
+    act: Act,
     account_id: int,
     queue: str,
     public_id: str,
@@ -96,3 +99,6 @@ def _resend(
     message = stored.first()
     if message is None or not push_lanes.deliver_again(tx, found.pk, row.lane, message.offset):
         raise MessageNotFound(message_id or str(log_id))
+    act.target = rows.in_words(row, found.name)
+    act.detail = {"id": public_id, "message": message.public_id}
+    act.record(tx, 1)

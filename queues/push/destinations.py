@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from queues.broker import push_lanes
+from queues.broker import audit, push_lanes
+from queues.broker.audit import Act
 from queues.broker.clock import micros
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import reading
@@ -65,6 +66,8 @@ ID_PREFIX = "qdest_"
 ID_LENGTH = 24
 MAX_NAME = 256
 MAX_DESCRIPTION = 1024
+UNTOLD = ("headers", "secret")
+"""Of which the audit log says that they changed, and no more."""
 OLD_SECRET_SECONDS = 24 * 3600
 """How long requests are signed with both the new secret and the one before."""
 
@@ -86,6 +89,7 @@ def create(
     _check_words(name, description)
     settled = configuration.read(kind, config)
     secret = settled.secret or (secrets.generate() if settled.config.signed else "")
+    act = Act(account_id, "destination.create", "")
 
     def make(tx: Transaction) -> DestinationInfo:
         found = rows.find_queue(account_id, queue, lock=True)
@@ -109,6 +113,7 @@ def create(
             updated_at=now,
         )
         row.save()
+        _record(tx, act, row, found, to=row.target)
         made = secret if settled.secret is None and secret else None
         return rows.info(row, found.name, made)
 
@@ -145,6 +150,7 @@ def update(
     published from then on. Raises QueueNotFound, DestinationNotFound, DestinationExists, InvalidDestination,
     TargetRefused, Unavailable."""
     _check_words(name, None if isinstance(description, Unset) else description)
+    act = Act(account_id, "destination.change", "")
 
     def change(tx: Transaction, row: Destination, found: Queue) -> str | None:
         if name is not None:
@@ -156,12 +162,17 @@ def update(
             _set_enabled(row, found, enabled)
         return made
 
-    return _change(account_id, queue, public_id, change)
+    return _change(act, account_id, queue, public_id, change)
 
 
 def set_enabled(account_id: int, queue: str, public_id: str, enabled: bool) -> DestinationInfo:
     """``update`` of that alone."""
-    return update(account_id, queue, public_id, enabled=enabled)
+    act = Act(account_id, "destination.enable" if enabled else "destination.disable", "")
+
+    def change(tx: Transaction, row: Destination, found: Queue) -> None:
+        _set_enabled(row, found, enabled)
+
+    return _change(act, account_id, queue, public_id, change)
 
 
 def rotate_secret(account_id: int, queue: str, public_id: str, secret: str | None = None) -> DestinationInfo:
@@ -169,17 +180,20 @@ def rotate_secret(account_id: int, queue: str, public_id: str, secret: str | Non
     ``new_secret``. Signing is enabled. Raises QueueNotFound, DestinationNotFound, InvalidDestination,
     Unavailable."""
     wanted = secret or secrets.generate()
+    act = Act(account_id, "destination.rotate_secret", "")
 
     def change(tx: Transaction, row: Destination, found: Queue) -> str | None:
         _merge(tx, row, found, {"signing": {"enabled": True, "secret_key": wanted}})
         return wanted
 
-    return _change(account_id, queue, public_id, change)
+    return _change(act, account_id, queue, public_id, change)
 
 
 def delete(account_id: int, queue: str, public_id: str) -> None:
     """Remove it with its log. What waits for it is forgotten. Raises QueueNotFound, DestinationNotFound,
     Unavailable."""
+
+    act = Act(account_id, "destination.delete", "")
 
     def remove(tx: Transaction) -> None:
         found = rows.find_queue(account_id, queue, lock=True)
@@ -188,11 +202,13 @@ def delete(account_id: int, queue: str, public_id: str) -> None:
             push_lanes.close_lane(found, row.lane)
         # Without its log, which may be long: nobody finds that any more, and housekeeping removes it in time.
         tx.db.run(sql.DELETE_DESTINATION, destination=row.pk)
+        _record(tx, act, row, found, to=row.target)
 
     in_transaction(remove)
 
 
 def _change(
+    act: Act,
     account_id: int,
     queue: str,
     public_id: str,
@@ -201,7 +217,10 @@ def _change(
     def run(tx: Transaction) -> DestinationInfo:
         found = rows.find_queue(account_id, queue, lock=True)
         row = rows.find(found, public_id, lock=True)
+        before = _told(row)
         made = change(tx, row, found)
+        if changes := audit.changes(before, _told(row)):
+            _record(tx, act, row, found, **{n: "changed" if n in UNTOLD else w for n, w in changes.items()})
         row.updated_at = max(to_datetime(tx.now), row.updated_at)
         row.save()
         # What it could not take a moment ago it may take now.
@@ -210,6 +229,18 @@ def _change(
 
     info: DestinationInfo = in_transaction(run)
     return info
+
+
+def _told(row: Destination) -> dict[str, Any]:
+    """All that can be changed of it."""
+    config: dict[str, Any] = msgspec.json.decode(row.config)
+    names = ("name", "description", "target", "secret", "enabled")
+    return config | {name: getattr(row, name) for name in names}
+
+
+def _record(tx: Transaction, act: Act, row: Destination, queue: Queue, **detail: str) -> None:
+    act.target, act.detail = rows.in_words(row, queue.name), {"id": row.public_id, **detail}
+    act.record(tx)
 
 
 def _merge(tx: Transaction, row: Destination, queue: Queue, changes: Mapping[str, Any]) -> str | None:

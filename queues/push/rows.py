@@ -39,6 +39,11 @@ def find(queue: Queue, public_id: str, *, lock: bool = False) -> Destination:
     return found
 
 
+def in_words(row: Destination, queue: str) -> str:
+    """For the audit log."""
+    return f"destination {row.name} of queue {queue}"
+
+
 def shown_config(row: Destination) -> dict[str, Any]:
     config = msgspec.json.decode(row.config, type=Config)
     return configuration.shown(Kind(row.kind), row.target, config, has_secret=bool(row.secret))

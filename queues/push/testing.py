@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from queues.broker import clock
+from queues.broker.audit import Act
 from queues.broker.lanes import Transaction, in_transaction
 from queues.broker.queues import reading
 from queues.broker.types import Encoding
@@ -39,7 +40,10 @@ def send_test(account_id: int, queue: str, public_id: str) -> Attempt:
     message = _message(found.pk, found.name)
     answer = asyncio.run(_send(_opened(row, found.name), message))
 
+    act = Act(account_id, "destination.test", rows.in_words(row, found.name), {"id": public_id})
+
     def write(tx: Transaction) -> Attempt:
+        act.record(tx)
         return rows.attempt(_logged(row, message, answer), None)
 
     written: Attempt = in_transaction(write)

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from accounts import keys
-from queues.broker import names
+from queues.broker import audit, names
+from queues.broker.audit import Act
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import reading
 from queues.fields import to_datetime
@@ -52,11 +53,13 @@ def create(
     _check_words(name, description)
     header, digest = _secret(auth, auth_value)
 
+    act = Act(account_id, "source.create", "")
+
     def make(tx: Transaction) -> Source:
         found = find_queue(account_id, queue, lock=True)
         _check_free(found, name)
         now = to_datetime(tx.now)
-        return Source.objects.create(
+        row = Source.objects.create(
             account_id=account_id,
             queue=found,
             public_id=f"qsrc_{secrets.token_hex(16)}",
@@ -68,6 +71,8 @@ def create(
             created_at=now,
             updated_at=now,
         )
+        _record(tx, act, row)
+        return row
 
     made: Source = in_transaction(make)
     return made
@@ -97,7 +102,10 @@ def update(
     """Change what is given. Another kind of authentication needs its value with it."""
     _check_words(name, None if isinstance(description, Unset) else description)
 
+    act = Act(account_id, "source.change", "")
+
     def change(tx: Transaction, row: Source) -> None:
+        before = _told(row)
         if name is not None and name != row.name:
             _check_free(row.queue, name)
             row.name = name
@@ -115,6 +123,8 @@ def update(
                 "name", "description", "enabled", "auth", "auth_header", "auth_hash", "updated_at"
             ]
         )  # fmt: skip
+        if changes := audit.changes(before, _told(row)):
+            _record(tx, act, row, **{n: "changed" if n == "auth_hash" else w for n, w in changes.items()})
 
     return _change(account_id, queue, public_id, change)
 
@@ -122,7 +132,10 @@ def update(
 def delete(account_id: int, queue: str, public_id: str) -> None:
     """Remove it with its log; its address answers no more."""
 
+    act = Act(account_id, "source.delete", "")
+
     def remove(tx: Transaction, row: Source) -> None:
+        _record(tx, act, row)
         row.delete()
 
     _change(account_id, queue, public_id, remove)
@@ -149,6 +162,18 @@ def _change(
 
     changed: Source = in_transaction(run)
     return changed
+
+
+def _told(row: Source) -> dict[str, object]:
+    """All that can be changed of it, for the audit log."""
+    names = ("name", "description", "enabled", "auth", "auth_header", "auth_hash")
+    return {name: getattr(row, name) for name in names}
+
+
+def _record(tx: Transaction, act: Act, row: Source, **detail: str) -> None:
+    act.target = f"source {row.name} of queue {row.queue.name}"
+    act.detail = {"id": row.public_id, **detail}
+    act.record(tx)
 
 
 def _find(queue: Queue, public_id: str, *, lock: bool = False) -> Source:

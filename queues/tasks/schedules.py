@@ -17,14 +17,15 @@ import msgspec
 from django.db import models
 from django.db.models import Min
 
-from queues.broker import clock, names, queues
+from queues.broker import audit, clock, names, queues
+from queues.broker.audit import Act
 from queues.broker.errors import BrokerError, QueueNotFound, QuotaExceeded
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import reading
 from queues.fields import to_datetime, to_micros
 from queues.models import Schedule
 from queues.tasks import cron, task_types
-from queues.tasks.create import QUEUE_SETTINGS, CreateTask, check_payload, create
+from queues.tasks.create import QUEUE_SETTINGS, CreateTask, check_payload
 from queues.tasks.errors import ScheduleNotFound, TaskExists, UnknownTaskType
 from queues.tasks.types import Created, NewTask
 
@@ -62,7 +63,10 @@ def put(account_id: int, new: NewSchedule) -> tuple[Schedule, bool]:
     if new.every is None:
         cron.read(new.cron, ZoneInfo(new.timezone))
 
+    act = Act(account_id, "", f"schedule {new.name}")
+
     def write(tx: Transaction) -> tuple[Schedule, bool]:
+        before = Schedule.objects.filter(account_id=account_id, name=new.name).select_for_update().first()
         now = to_datetime(tx.now)
         schedule = Schedule(
             cron=new.cron,
@@ -79,12 +83,21 @@ def put(account_id: int, new: NewSchedule) -> tuple[Schedule, bool]:
             for name in ("cron", "every", "timezone", "begin", "enabled", "task", "document", "updated_at")
         }
         changed["next_run_at"] = _next_after(schedule, tx.now)
-        return Schedule.objects.update_or_create(
+        written, made = Schedule.objects.update_or_create(
             account_id=account_id,
             name=new.name,
             defaults=changed,
             create_defaults={**changed, "created_at": now},
         )
+        act.action = "schedule.create" if made else "schedule.change"
+        if before is None:
+            act.detail = {"cron": new.cron, "timezone": new.timezone, "task": new.task.type}
+        else:
+            changes = audit.changes(_told(before), _told(written))
+            act.detail = {n: "changed" if n == "task" else w for n, w in changes.items()}
+        if act.detail:
+            act.record(tx)
+        return written, made
 
     found: tuple[Schedule, bool] = in_transaction(write)
     return found
@@ -108,23 +121,52 @@ def list_all(account_id: int) -> list[Schedule]:
 
 def delete(account_id: int, name: str) -> None:
     """Raises ScheduleNotFound, Unavailable. The tasks it made stay."""
-    wanted = Schedule.objects.filter(account_id=account_id, name=name)
-    found, _ = in_transaction(lambda tx: wanted.delete()) if names.storable(name) else (0, {})
-    if not found:
+    if not names.storable(name):
         raise ScheduleNotFound(name)
+    act = Act(account_id, "schedule.delete", f"schedule {name}")
+
+    def remove(tx: Transaction) -> None:
+        found, _ = Schedule.objects.filter(account_id=account_id, name=name).delete()
+        if not found:
+            raise ScheduleNotFound(name)
+        act.record(tx)
+
+    in_transaction(remove)
 
 
 def run(account_id: int, name: str) -> Created:
     """Make its task now, whether or not it is due or enabled; its due times stay as they are. Raises
     ScheduleNotFound and whatever ``create`` raises."""
-    schedule = get(account_id, name)
-    made = create(account_id, _decoder.decode(schedule.task))
-    in_transaction(partial(_note_run, schedule_id=schedule.pk, task_id=made.task_id))
+    task = _decoder.decode(get(account_id, name).task)
+    check_payload(task)
+    act = Act(account_id, "schedule.run", f"schedule {name}")
+    try:
+        made: Created = in_transaction(partial(_run, act=act, account_id=account_id, name=name))
+    except QueueNotFound:
+        queues.ensure_queues(account_id, {task.queue: QUEUE_SETTINGS})
+        made = in_transaction(partial(_run, act=act, account_id=account_id, name=name))
     return made
 
 
-def _note_run(tx: Transaction, schedule_id: int, task_id: str) -> None:
-    Schedule.objects.filter(pk=schedule_id).update(last_run_at=to_datetime(tx.now), last_task_id=task_id)
+def _run(tx: Transaction, act: Act, account_id: int, name: str) -> Created:
+    found = Schedule.objects.filter(account_id=account_id, name=name).select_for_update().first()
+    if found is None:
+        raise ScheduleNotFound(name)
+    operation = CreateTask(found.account_id, _decoder.decode(found.task))
+    CreateTask.run(tx, [operation])
+    if operation.error is not None:
+        raise operation.error
+    found.last_run_at, found.last_task_id = to_datetime(tx.now), operation.task_id
+    found.save(update_fields=["last_run_at", "last_task_id"])
+    act.detail = {"task": operation.task_id}
+    act.record(tx)
+    made: Created = operation.result
+    return made
+
+
+def _told(schedule: Schedule) -> dict[str, object]:
+    """All that can be changed of it, for the audit log."""
+    return {name: getattr(schedule, name) for name in ("cron", "timezone", "enabled", "task")}
 
 
 # ---------------------------------------------------------------- what is due

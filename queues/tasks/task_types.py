@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from queues.broker import names
+from queues.broker.audit import Act
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import reading
 from queues.fields import to_datetime
@@ -30,10 +31,14 @@ def register(account_id: int, name: str) -> bool:
     if registry.find(name) is not None:
         raise TaskTypeBuiltin(name)
 
+    act = Act(account_id, "task_type.create", f"task type {name}")
+
     def make(tx: Transaction) -> bool:
         _, made = TaskType.objects.get_or_create(
             account_id=account_id, name=name, defaults={"created_at": to_datetime(tx.now)}
         )
+        if made:
+            act.record(tx)
         return made
 
     made: bool = in_transaction(make)
@@ -47,9 +52,15 @@ def remove(account_id: int, name: str) -> None:
         raise TaskTypeBuiltin(name)
     if not names.storable(name):
         raise TaskTypeNotFound(name)
-    found, _ = in_transaction(lambda tx: TaskType.objects.filter(account_id=account_id, name=name).delete())
-    if not found:
-        raise TaskTypeNotFound(name)
+    act = Act(account_id, "task_type.delete", f"task type {name}")
+
+    def delete(tx: Transaction) -> None:
+        found, _ = TaskType.objects.filter(account_id=account_id, name=name).delete()
+        if not found:
+            raise TaskTypeNotFound(name)
+        act.record(tx)
+
+    in_transaction(delete)
 
 
 def known_types(account_id: int) -> list[KnownType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from queues.broker import clock
+from queues.broker import audit, clock
 from queues.broker.clock import micros
 from queues.broker.lanes import LANES, Operation
 from queues.broker.settle import settle_queue
@@ -97,19 +97,19 @@ def release(account_id: int, task_id: str, token: int) -> None:
 def cancel(account_id: int, task_id: str) -> None:
     """Archive the task at once, whatever it is doing; its worker's lease is worth nothing any more. Raises
     TaskNotFound, WrongState (it has ended), Unavailable."""
-    _change(account_id, task_id, lambda found: Kill(found.row.public_id, CANCELLED))
+    _change(account_id, task_id, "cancel", lambda found: Kill(found.row.public_id, CANCELLED))
 
 
 def delete(account_id: int, task_id: str, queue: str) -> None:
     """Remove the task and its progress. Raises TaskNotFound (not in that queue either), WrongState (somebody
     works on it), Unavailable."""
-    _change(account_id, task_id, lambda found: Remove(found.row.public_id), queue)
+    _change(account_id, task_id, "delete", lambda found: Remove(found.row.public_id), queue)
 
 
 def run(account_id: int, task_id: str) -> None:
     """Make a task that is scheduled, waits for a retry or is archived pending now; one that was archived has
     all its attempts before it. Raises TaskNotFound, WrongState, Unavailable."""
-    _change(account_id, task_id, lambda found: Hasten(found.row.public_id))
+    _change(account_id, task_id, "run", lambda found: Hasten(found.row.public_id))
 
 
 class Acted(NamedTuple):
@@ -121,12 +121,16 @@ Make = Callable[[Found], Settlement]
 
 
 class Act(Operation):
-    """One settlement of one task, found by its id. ``queue``: the only one to look in."""
+    """One settlement of one task, found by its id. ``queue``: the only one to look in. ``record``: it is not
+    its worker's, but somebody's who steers."""
 
-    __slots__ = ("account_id", "make", "queue", "settlements", "task_id")
+    __slots__ = ("account_id", "make", "queue", "record", "settlements", "task_id")
 
-    def __init__(self, account_id: int, task_id: str, make: Make, queue: str | None) -> None:
+    def __init__(
+        self, account_id: int, task_id: str, make: Make, queue: str | None, record: audit.Act | None
+    ) -> None:
         super().__init__()
+        self.record = record
         self.account_id = account_id
         self.task_id = task_id
         self.make = make
@@ -156,17 +160,24 @@ class Act(Operation):
                 (outcome,) = operation.result
                 if record is None or outcome is Outcome.UNKNOWN:
                     operation.error = TaskNotFound(operation.task_id)  # removed in this moment
-                else:
-                    operation.result = Acted(outcome, record)
+                    continue
+                operation.result = Acted(outcome, record)
+                if operation.record is not None and outcome is not Outcome.NOT_HELD:
+                    row = tasks[operation.task_id].row
+                    operation.record.detail = {"type": row.type, "queue": tasks[operation.task_id].queue}
+                    operation.record.record(tx, 1)
 
 
-def _act(account_id: int, task_id: str, make: Make, queue: str | None = None) -> Acted:
-    acted: Acted = LANES.of("settle").submit(Act(account_id, task_id, make, queue))
+def _act(
+    account_id: int, task_id: str, make: Make, queue: str | None = None, record: audit.Act | None = None
+) -> Acted:
+    acted: Acted = LANES.of("settle").submit(Act(account_id, task_id, make, queue, record))
     return acted
 
 
-def _change(account_id: int, task_id: str, make: Make, queue: str | None = None) -> None:
-    outcome, record = _act(account_id, task_id, make, queue)
+def _change(account_id: int, task_id: str, verb: str, make: Make, queue: str | None = None) -> None:
+    act = audit.Act(account_id, f"task.{verb}", f"task {task_id}")
+    outcome, record = _act(account_id, task_id, make, queue, act)
     if outcome is Outcome.NOT_HELD:
         state: State = record.visible_state(clock.now())
         raise WrongState(state_of(state, record.attempts))

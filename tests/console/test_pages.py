@@ -9,7 +9,7 @@ import pytest
 from accounts.models import Account
 from queues import broker
 from queues.admin import dashboard
-from queues.broker import audit_log, beats, clock
+from queues.broker import beats, clock
 from queues.broker.census import QueueFigures
 from queues.broker.overview import Overview
 from queues.broker.types import Ack, Encoding, Nack
@@ -285,29 +285,6 @@ def test_what_is_old_says_so(viewer: Person, q: Handle) -> None:
     q.publish("m")
     age(q, 7200)
     assert "2 h ago" in viewer.read(f"messages/?queue={q.id}")
-
-
-def test_keys_and_accounts_that_are_made_changed_and_revoked_are_in_the_audit_log(
-    admin: Person, account: Account
-) -> None:
-    admin.press("accounts/apikey/add/", account=account.pk, name="ci", scopes=["read"])
-    key = account.api_keys.get()
-    admin.press(f"accounts/apikey/{key.pk}/change/", name="ci", scopes=["read", "publish"])
-    admin.press("accounts/apikey/", action="revoke", _selected_action=[key.pk])
-    kept = {name: getattr(account, name) for name in ("email", "max_channels", "max_mb", "max_concurrency")}
-    keys = {"api_keys-TOTAL_FORMS": 0, "api_keys-INITIAL_FORMS": 0}
-    admin.press(
-        f"accounts/account/{account.pk}/change/", is_active="on", **{**kept, **keys, "max_messages": 7}
-    )
-    entries = audit_log.entries(account.pk)
-    told = [(entry.action, entry.detail.get("fields")) for entry in entries]
-    assert told == [
-        ("account.change", ["max_messages"]),
-        ("key.revoke", None),
-        ("key.change", ["scopes"]),
-        ("key.create", None),
-    ]
-    assert {entry.actor for entry in entries} == {f"user {admin.user.username}"}
 
 
 def test_charts_and_rates_come_from_the_workers_samples(viewer: Person, q: Handle) -> None:

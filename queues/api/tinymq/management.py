@@ -20,14 +20,13 @@ from queues.api.tinymq.views import TOO_LARGE, TinymqViewSet, peek, status_respo
 from queues.api.views import DialectRequest
 from queues.broker import census
 from queues.broker.errors import QueueExists, QueueNotFound
-from queues.broker.types import State, WhenFull
+from queues.broker.types import WhenFull
 from queues.broker.wakes import HUB
 from queues.push import overview
 
 T = TypeVar("T")
 POLICIES = {"": WhenFull.REJECT, "reject": WhenFull.REJECT, "drop-oldest": WhenFull.DROP_OLDEST}
 PEEKED = 10
-UNPURGED = (State.PENDING, State.SCHEDULED, State.PROCESSING)
 COMPATIBLE_WITH = "3.1.6"
 """The release of TinyMQ whose API this is."""
 
@@ -137,8 +136,7 @@ class QueueViewSet(TinymqViewSet):
         """All that waits, and all that somebody holds; what other dialects keep of the past stays."""
         name = request.params.get("queue", "")
         try:
-            for state in UNPURGED:
-                broker.delete_messages(self.key.account_id, name, state=state)
+            broker.clear(self.key.account_id, name)
         except QueueNotFound:
             raise Refused("queue not found", 404) from None
         return empty_response(200)

@@ -8,13 +8,13 @@ import msgspec
 
 from queues.broker import contents, events, names, queues
 from queues.broker.audit import Act
+from queues.broker.by_hand import publish_one
 from queues.broker.db import Statement
 from queues.broker.errors import MessageNotFound
 from queues.broker.events import Event, Kind
 from queues.broker.lanes import in_transaction
 from queues.broker.letters.listing import notice_dead
 from queues.broker.letters.selection import LETTER
-from queues.broker.publish import Publish
 from queues.broker.types import Encoding, NewMessage, Origin, Published
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def replay_edited(
         size = len(contents.raw(body, encoding))
         new = NewMessage(body, size, encoding, None, tag, key, priority, metadata=metadata, headers=headers)
         target = to or (queue if in_place or came_from is None else _queue_of(came_from))
-        made = _publish(tx, account_id, target, new)
+        made = publish_one(tx, account_id, target, new)
         origin = msgspec.json.encode(Origin(queue, public_id, offset, attempts, edited=True)).decode()
         target_id = queues.id_of(tx.db, account_id, target)
         tx.db.run(SET_ORIGIN, queue=target_id, offset=made.offset, origin=origin)
@@ -72,12 +72,3 @@ def replay_edited(
 
 def _queue_of(origin: str) -> str:
     return msgspec.json.decode(origin, type=Origin).queue
-
-
-def _publish(tx: Transaction, account_id: int, queue: str, message: NewMessage) -> Published:
-    operation = Publish(account_id, [message], queue=queue)
-    Publish.run(tx, [operation])
-    if operation.error is not None:
-        raise operation.error
-    made: Published = operation.result[0]
-    return made
