@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from queues.models import AuditEntry
-
 from .client import Client, data
 from .conftest import NewQueue
 
@@ -102,16 +100,3 @@ def test_dead_letters_stay_whatever_life_their_queue_gives(new_queue: NewQueue) 
     q.kill()
     q.age(1000)
     assert q.dead()[1] == 1
-
-
-def test_what_is_destroyed_or_replayed_is_on_record(new_queue: NewQueue) -> None:
-    q = new_queue(max_retries=1)
-    replayed = q.kill()["id"]
-    q.kill()
-    q.call("POST", "dlq/replay", replayed).expect(200)
-    q.call("DELETE", "dlq/purge").expect(200)
-    q.delete()
-    acts = AuditEntry.objects.filter(account=q.client.account).order_by("id")
-    assert [act.action for act in acts] == ["messages.replay", "messages.delete", "queue.delete"]
-    assert {act.actor.partition(" ")[0] for act in acts} == {"key"}
-    assert [act.count for act in acts][:2] == [1, 1]

@@ -59,6 +59,11 @@ class Calls:
         messages = [NewMessage(body="1", size=1, public_id=public_id) for public_id in public_ids]
         broker.publish(self.account_id, queue, messages)
 
+    def held(self, queue: str, public_id: str) -> None:
+        """Have one message in somebody's hands, and another one waiting."""
+        broker.receive(self.account_id, queue, limit=1)
+        self.stored(queue, public_id)
+
     def task(self, *, busy: bool = False) -> None:
         self.found["task"] = tasks.create(
             self.account_id, NewTask(type="t", payload="{}", queue="work")
@@ -136,8 +141,8 @@ TINYMQ = (
     Act("POST", "/webhook/q", "destination.create", f"destination {HOOK} of queue q", body={"url": HOOK}),
     Act("POST", "/api/queues/redrive?queue=q", "messages.move", "queue q.dlq", 2,
         before=lambda c: c.stored("q.dlq", "a", "b")),
-    Act("DELETE", "/api/queues/purge?queue=q", "messages.clear", "queue q", 3, before=lambda c: (
-        broker.receive(c.account_id, "q", limit=1), c.stored("q", "later"))),
+    Act("DELETE", "/api/queues/purge?queue=q", "messages.clear", "queue q", 3,
+        before=lambda c: c.held("q", "later")),
     Act("DELETE", "/api/queues/delete?queue=q.dlq", "queue.delete", "queue q.dlq", 0),
 )  # fmt: skip
 SCHEDULE = {"cron": "@daily", "task": {"type": "t", "payload": {}, "queue": "work"}}

@@ -24,6 +24,7 @@ from .people import Person
 from .test_roles import ACTIONS, console_routes
 
 Fields = dict[str, Any]
+NEW = "quite a long one 7"
 
 
 def nothing(q: Handle) -> Fields:
@@ -128,8 +129,8 @@ def test_a_rotated_secret_is_not_in_the_log(admin: Person, q: Handle) -> None:
 
 def test_accounts_and_keys_are_made_and_changed(admin: Person) -> None:
     email = f"{uuid4().hex}@example.com"
-    quotas = {"max_channels": 5, "max_mb": 5, "max_messages": 5, "max_concurrency": 5}
-    keys = {"api_keys-TOTAL_FORMS": 0, "api_keys-INITIAL_FORMS": 0}
+    quotas: Fields = {"max_channels": 5, "max_mb": 5, "max_messages": 5, "max_concurrency": 5}
+    keys: Fields = {"api_keys-TOTAL_FORMS": 0, "api_keys-INITIAL_FORMS": 0}
     admin.press("accounts/account/add/", email=email, is_active="on", **quotas, **keys)
     account = Account.objects.get(email=email)
     admin.press("accounts/apikey/add/", account=account.pk, name="ci", scopes=["read"])
@@ -137,7 +138,7 @@ def test_accounts_and_keys_are_made_and_changed(admin: Person) -> None:
     admin.press(f"accounts/apikey/{key.pk}/change/", name="ci", scopes=["read", "publish"])
     admin.press(f"accounts/apikey/{key.pk}/change/", name="ci", scopes=["read", "publish"])  # no change
     admin.press("accounts/apikey/", action="revoke", _selected_action=[key.pk])
-    form = {**quotas, "max_messages": 7, "email": email, "is_active": "on"}
+    form: Fields = {**quotas, "max_messages": 7, "email": email, "is_active": "on"}
     admin.press(f"accounts/account/{account.pk}/change/", **form, **keys)
     assert [(one.action, one.target, one.detail) for one in done_by(admin)] == [
         ("account.create", f"account {email}", {}),
@@ -151,14 +152,13 @@ def test_accounts_and_keys_are_made_and_changed(admin: Person) -> None:
 
 def test_users_are_let_in_and_changed(admin: Person) -> None:
     viewer, operator = (Group.objects.get(name=name).pk for name in ("viewer", "operator"))
-    name, secret = (
-        f"new-{uuid4().hex[:8]}",
-        {"password1": "quite a long one 7", "password2": "quite a long one 7"},
-    )
+    name = f"new-{uuid4().hex[:8]}"
+    secret: Fields = {"password1": NEW, "password2": NEW}
     admin.press("auth/user/add/", username=name, usable_password="true", groups=[viewer], **secret)
     user = User.objects.get(username=name)
-    admin.press(f"auth/user/{user.pk}/change/", username=name, is_active="on", groups=[operator])
-    admin.press(f"auth/user/{user.pk}/change/", username=name, is_active="on", groups=[operator])  # no change
+    changed: Fields = {"username": name, "is_active": "on", "groups": [operator]}
+    for _ in range(2):  # the second time it changes nothing
+        admin.press(f"auth/user/{user.pk}/change/", **changed)
     admin.press(f"auth/user/{user.pk}/password/", usable_password="true", **secret)
     assert [(one.action, one.target, one.detail) for one in done_by(admin)] == [
         ("user.create", f"user {name}", {"roles": "viewer"}),
@@ -172,10 +172,11 @@ def test_ones_own_password_is_recorded(viewer: Person) -> None:
     viewer.user.set_password("the old one 7")
     viewer.user.save()
     viewer.client.force_login(viewer.user, "django.contrib.auth.backends.ModelBackend")
-    wrong: Fields = {"old_password": "not it", "new_password1": "a new one 77", "new_password2": "a new one 77"}
-    viewer.press("password_change/", **wrong)
+    typed: Fields = {"old_password": "not it", "new_password1": NEW, "new_password2": NEW}
+    viewer.press("password_change/", **typed)
     assert rows_of(viewer) == []
-    viewer.press("password_change/", **{**wrong, "old_password": "the old one 7"})
+    typed["old_password"] = "the old one 7"
+    viewer.press("password_change/", **typed)
     assert rows_of(viewer) == [("user.change", f"user {viewer.user.username}", None)]
 
 
