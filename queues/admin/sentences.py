@@ -28,7 +28,9 @@ def fate_sentences(settings: QueueSettings) -> list[str]:
         if settings.auto_delete
         else "Acknowledged messages stay until they expire."
     ]
-    if settings.dead_letter_queue is not None:
+    if settings.drop_dead:
+        found.append("Messages out of attempts are deleted.")
+    elif settings.dead_letter_queue is not None:
         found.append(f"Messages out of attempts move to the queue {settings.dead_letter_queue}.")
     else:
         found.append(

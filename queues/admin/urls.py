@@ -18,6 +18,7 @@ from queues.admin import (
     queue_actions,
     queue_list,
     queue_page,
+    queue_settings,
     tasks,
 )
 
@@ -39,6 +40,8 @@ def patterns(site: AdminSite) -> list[URLPattern]:
         at("queues/<int:queue_id>/pause/", queue_actions.pause, "console_pause"),
         at("queues/<int:queue_id>/resume/", queue_actions.resume, "console_resume"),
         at("queues/<int:queue_id>/publish/", queue_actions.publish, "console_publish"),
+        at("queues/<int:queue_id>/settings/", queue_settings.settings_page, "console_settings"),
+        at("queues/<int:queue_id>/settings/change/", queue_settings.change, "console_settings_change"),
         at("messages/", messages.messages, "console_messages"),
         at("queues/<int:queue_id>/messages/<int:offset>/", message.message, "console_message"),
         at("queues/<int:queue_id>/messages/<int:offset>/body/", message.body, "console_message_body"),

@@ -11,7 +11,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     directory.page(account_id, *, name_part="", kind=None, paused=None, sort=Sort.CREATED,
                    descending=False, limit, skip=0) -> QueuePage           with their QueueStats
     update_queue(account_id, name, *, settings=None, topics=None, description=None) -> QueueInfo
-                                                                                         QueueNotFound
+                                                                        QueueNotFound, InvalidSettings
         settings: a function of the old QueueSettings giving the new ones, applied atomically
     delete_queue(account_id, name) -> None                                               QueueNotFound
     queue_name(account_id, queue_id) -> str                                              QueueNotFound
@@ -68,6 +68,7 @@ from queues.broker.browse import get_message, get_messages, log_ends, page, peek
 from queues.broker.bulk import clear, delete_messages, replay
 from queues.broker.errors import (
     BrokerError,
+    InvalidSettings,
     MessageNotFound,
     QueueExists,
     QueueFull,
@@ -98,6 +99,7 @@ from queues.broker.settle import settle
 
 __all__ = [
     "BrokerError",
+    "InvalidSettings",
     "MessageNotFound",
     "QueueExists",
     "QueueFull",

@@ -37,6 +37,14 @@ class QueueFull(BrokerError):
         self.limit = limit
 
 
+class InvalidSettings(BrokerError):
+    """A queue cannot have these settings; ``problems`` says why, by setting."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {text}" for name, text in problems.items()))
+        self.problems = problems
+
+
 class Unavailable(BrokerError):
     """The database cannot be reached or is busy. Nothing was stored unless the connection was
     lost during the commit itself; repeating the call with the same message ids is safe."""

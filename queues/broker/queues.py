@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from queues.broker import audit, events, listeners, names, observe, quotas, settings_versions, sql
+from queues.broker import (
+    audit,
+    events,
+    listeners,
+    names,
+    observe,
+    quotas,
+    settings_rules,
+    settings_versions,
+    sql,
+)
 from queues.broker.audit import Act
 from queues.broker.db import ERRORS, Connection, unavailable
-from queues.broker.errors import QueueExists, QueueNotFound
+from queues.broker.errors import InvalidSettings, QueueExists, QueueNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.outage import OUTAGE
 from queues.broker.types import QueueInfo, QueueSettings
@@ -148,7 +158,8 @@ def update_queue(
 ) -> QueueInfo:
     """Change settings (a function of the old ones), for messages published from now on, and replace topics
     and description; what is None stays.
-    Raises QueueNotFound, Unavailable, and whatever ``settings`` raises; then nothing is changed."""
+    Raises QueueNotFound, InvalidSettings, Unavailable, and whatever ``settings`` raises; then nothing is
+    changed."""
 
     act = Act(account_id, "queue.change", f"queue {name}")
 
@@ -158,7 +169,9 @@ def update_queue(
         before = _told(current, _topics(queue), queue.description)
         if settings is not None:
             # Not loaded again: what this transaction stored must not be cached before it is committed.
-            current = settings(current)
+            old, current = current, settings(current)
+            if wrong := settings_rules.problems(old, current, queue=name):
+                raise InvalidSettings(wrong)
             queue.settings_id = settings_versions.store(tx.db, current, tx.now)
         if topics is not None:
             queue.subscriptions.all().delete()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounts.models import Account
 from queues import broker
 from queues.broker import clock, queues
-from queues.broker.errors import BrokerError, QueueExists, QueueNotFound, TopicNotFound
+from queues.broker.errors import BrokerError, InvalidSettings, QueueExists, QueueNotFound, TopicNotFound
 from queues.broker.lanes import in_transaction
 from queues.broker.queues import purge_deleted
 from queues.broker.types import QueueSettings, RetryStrategy
@@ -224,3 +226,30 @@ def test_a_queue_of_no_account_is_refused_and_the_engine_goes_on(q: Handle) -> N
         broker.create_queue(2**60, "q", settings=QueueSettings())
     assert not isinstance(caught.value, BrokerError)
     assert q.publish("m")[0].offset == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "setting", "told"),
+    [
+        ({"lease_seconds": 0.5}, "lease_seconds", "from 1 to 86,400"),
+        ({"max_backlog": 0}, "max_backlog", "from 1 to"),
+        ({"ttl_seconds": float("inf")}, "ttl_seconds", "from 0.001"),
+        ({"retry": RetryStrategy("never")}, "retry.type", "one of exponential"),
+        ({"retry": RetryStrategy("list")}, "retry.delays", "1 to 100 delays"),
+        ({"retry": RetryStrategy(multiplier=0)}, "retry.multiplier", "at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    q: Handle, change: dict[str, Any], setting: str, told: str
+) -> None:
+    before = q.info()
+    with pytest.raises(InvalidSettings) as refused:
+        q.update(lambda old: old.but(**change))
+    assert told in refused.value.problems[setting] and setting in str(refused.value)
+    assert q.info() == before
+
+
+def test_a_queue_keeps_what_would_not_be_allowed_now(new_queue: NewQueue) -> None:
+    odd = new_queue(lease_seconds=1_000_000)
+    odd.update(lambda old: old.but(max_attempts=3))
+    assert odd.info().settings.lease_seconds == 1_000_000

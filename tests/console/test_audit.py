@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 
 from accounts.models import Account
 from queues import broker
+from queues.admin import queue_settings
 from queues.broker import audit_log, letters
 from queues.broker.audit_log import Entry
 from queues.models import Destination
@@ -40,6 +41,11 @@ def dead(q: Handle) -> Fields:
     q.publish("m")
     q.kill("m")
     return {"kind": "purge", "which": "selected", "id": ["m"], "confirmed": "1", "body": "2"}
+
+
+def settings(q: Handle) -> Fields:
+    form = queue_settings.filled_in(q.info().settings) | {"max_attempts": 9}
+    return {"form": {name: value for name, value in form.items() if value is not None}}
 
 
 def job(q: Handle) -> Fields:
@@ -80,6 +86,7 @@ SHOP = "destination shop of queue {q}"
 BUTTONS: dict[str, tuple[Callable[[Handle], Fields], str, str, int | None]] = {
     "console_pause": (nothing, "queue.pause", "queue {q}", None),
     "console_resume": (paused, "queue.resume", "queue {q}", None),
+    "console_settings_change": (settings, "queue.change", "queue {q}", None),
     "console_publish": (dead, "messages.publish", "queue {q}", 1),
     "console_enable": (disabled, "destination.enable", SHOP, None),
     "console_disable": (destination, "destination.disable", SHOP, None),
@@ -116,6 +123,7 @@ def test_a_button_leaves_one_row(admin: Person, q: Handle, route: str) -> None:
     for name, value in made.items():
         path = path.replace(f"<int:{name}>", str(value)).replace(f"<str:{name}>", str(value))
     fields = {name: made[name] for name in ("kind", "which", "id", "confirmed", "body") if name in made}
+    fields |= made.get("form", {})
     admin.press(path, **fields)
     assert rows_of(admin) == [(action, target.format(**made), count)]
 
