@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ class Call:
     offsets: tuple[int, ...] = ()
     trouble: str = ""
     """Why there is no answer."""
+    given_up: float = inf
+    """When its client stopped waiting for one."""
 
 
 @dataclass
@@ -102,12 +105,33 @@ class History:
         except Refused:
             one.how = How.FAILED
         except OSError as error:
-            one.trouble = str(error)
+            one.trouble, one.given_up = str(error), self._clock()
             return
         one.ended = self._clock()
 
     def of(self, *whats: str) -> list[Call]:
         return sorted((one for one in self.calls if one.what in whats), key=lambda one: one.started)
+
+    def without_answer(self, *whats: str) -> list[Call]:
+        return [one for one in self.of(*whats) if one.how is How.UNKNOWN]
+
+    def cut_at(self, instant: float) -> list[Call]:
+        """Calls under way at that time which never had an answer."""
+        return [
+            one for one in self.calls if one.how is How.UNKNOWN and one.started <= instant <= one.given_up
+        ]
+
+    def figures(self) -> str:
+        """How much there was of what, and how much of it without an answer."""
+        accepted = sum(len(call.publications) for call in self.of("publish") if call.how is How.OK)
+        delivered = sum(len(call.delivered) for call in self.of("receive"))
+        unknown = Counter(call.what for call in self.calls if call.how is How.UNKNOWN)
+        lasted = max(call.started for call in self.calls) - self.calls[0].started
+        lost = ", ".join(f"{count} {what}" for what, count in unknown.items()) or "none"
+        return (
+            f"{len(self.calls)} calls in {lasted:.0f} s, {accepted} publications accepted,"
+            f" {delivered} deliveries; without an answer: {lost}"
+        )
 
     def story_of(self, token: str) -> str:
         """Every call about one message, for whoever has to find out what went wrong."""

@@ -13,14 +13,14 @@ from typing import Any
 
 from tests.faults.checker import Rules, Violation, check
 from tests.faults.history import Delivery, Final, History, How, Refused
-from tests.faults.wires import Agentuity, Forq, Okmq, Wire, publication
+from tests.faults.wires import BREATH, Agentuity, Forq, Okmq, Wire, publication
 from tests.server import Server
 
 LEASE = 1.0
 LIMIT = 4
 DRAIN_SECONDS = 90.0
-BREATH = 0.05
-"""Seconds a client waits after a call that had no answer."""
+SHORT = "1"
+"""For OKMQ_FORQ_POLL_SECONDS: clients are to be through soon after there is nothing left for them."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,22 @@ class Habits:
     """Publishes the same again, under the same idempotency key."""
 
 
+def make_queue(wire: Okmq, **settings: Any) -> None:
+    """The queue of this client, under which any message may be delivered ``LIMIT`` times, at once again."""
+    queue = {
+        "name": wire.queue,
+        "lock_duration": int(LEASE),
+        "max_delivery_attempts": LIMIT,
+        "retry_strategy": {"type": "none"},
+        "ttl": 86400,
+        **settings,
+    }
+    wire.ask("POST", "/queues", queue)
+
+
 class Load:
-    """``publications`` of each producer. Starts at once in the background; ``finish`` ends it."""
+    """``publications`` of each producer. Starts at once in the background; ``finish`` ends it, when the queue
+    is empty or has had ``drain`` seconds to become so. ``url``: another way to the server."""
 
     def __init__(
         self,
@@ -47,28 +61,22 @@ class Load:
         habits: Habits | None = None,
         consumers: tuple[type[Wire], ...] = (Agentuity, Forq, Okmq),
         producers: tuple[type[Wire], ...] = (Agentuity, Forq, Okmq),
+        drain: float = DRAIN_SECONDS,
+        url: str = "",
     ) -> None:
         self.server = server
+        self.url = url or server.url
         self.key = server.create_key()[1]
         self.history = History()
         self.habits = habits or Habits()
         self.queue = f"load_{seed}"
         self._seed = seed
         self._publications = publications
+        self._drain = drain
         self._over = threading.Event()
         self._errors: list[BaseException] = []
-        self.okmq = self._wire(Okmq, "keeper")
-        self.okmq.ask(
-            "POST",
-            "/queues",
-            {
-                "name": self.queue,
-                "lock_duration": int(LEASE),
-                "max_delivery_attempts": LIMIT,
-                "retry_strategy": {"type": "none"},
-                "ttl": 86400,
-            },
-        )
+        self.okmq = Okmq(server.url, self.key, self.queue, self.history, "keeper", lease=LEASE)
+        make_queue(self.okmq)
         self._producers = [
             self._start(self._produce, kind, f"producer-{n}") for n, kind in enumerate(producers)
         ]
@@ -77,9 +85,7 @@ class Load:
         ]
 
     def _wire(self, kind: Callable[..., Any], name: str) -> Any:
-        return kind(
-            self.server.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=LEASE
-        )
+        return kind(self.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=LEASE)
 
     def _start(
         self, work: Callable[[Wire, random.Random], None], kind: type[Wire], name: str
@@ -110,14 +116,15 @@ class Load:
                 dedup = ""
             for _ in range(2 if dedup else 1):
                 call = wire.publish(publication(dedup=dedup, key=key, delay=delay))
-                if call.how is How.UNKNOWN:
-                    time.sleep(BREATH)
+                if call.how is not How.OK:
+                    wire.await_server()
 
     def _consume(self, wire: Wire, chance: random.Random) -> None:
         while not self._over.is_set():
             deliveries = wire.receive()
             if not deliveries:
                 self._over.wait(BREATH)
+                wire.await_server()
             for delivery in deliveries:
                 self._handle(wire, delivery, chance)
 
@@ -148,24 +155,28 @@ class Load:
         for thread in self._producers:
             thread.join(DRAIN_SECONDS)
             assert not thread.is_alive(), f"{thread.name} hangs"
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while self._waiting() and time.monotonic() < deadline:
-            time.sleep(BREATH)
+        self._until_none("pending", "processing", "scheduled")
         self._over.set()
         for thread in self._consumers:
             thread.join(DRAIN_SECONDS)
             assert not thread.is_alive(), f"{thread.name} hangs"
         if self._errors:
             raise self._errors[0]
+        # While the clock still moves messages, two looks in a row would not agree.
+        self._until_none("processing", "scheduled")
         final: Final = self.okmq.final()
         self.okmq.close()
         return final
 
-    def _waiting(self) -> int:
-        with suppress(OSError, Refused):
-            stats = self.okmq.ask("GET", f"/queues/{self.queue}/stats")
-            return int(stats["pending"] + stats["processing"] + stats["scheduled"])
-        return 1
+    def _until_none(self, *states: str) -> None:
+        """Wait until the queue has no messages in these states, or for ``drain`` seconds."""
+        deadline = time.monotonic() + self._drain
+        while time.monotonic() < deadline:
+            with suppress(OSError, Refused):
+                stats = self.okmq.ask("GET", f"/queues/{self.queue}/stats")
+                if not any(stats[state] for state in states):
+                    return
+            time.sleep(BREATH)
 
     def violations(self) -> list[Violation]:
         return check(self.history, self.finish(), Rules(limit=LIMIT))
@@ -177,4 +188,5 @@ def under_load(server: Server, **options: Any) -> Any:
     load = Load(server, **options)
     yield load
     found = load.violations()
+    print(load.history.figures())
     assert not found, "\n".join(f"{one}\n{load.history.story_of(one.text.split()[0])}" for one in found[:5])

@@ -28,7 +28,8 @@ def copy_with(variant: Variant, folder: Path) -> Path:
     for name in SOURCES:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+            # With what is compiled of them, which copies stay true to: the server starts in half the time.
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("node_modules"))
         else:
             shutil.copy(source, root / name)
     file = root / variant.file
@@ -61,7 +62,12 @@ VARIANTS = [
         'self.acked_at, self.dead_at, self.dead_reason = now, None, ""\n        self._leave_lane(now)',
         'self.acked_at, self.dead_at, self.dead_reason = now, None, ""',
     ),
-    Variant("I6", "queues/broker/publish.py", "BLOCKED if message.partition_key else READY", "READY"),
+    Variant(
+        "I6",
+        "queues/broker/partition_keys.py",
+        "now = DeliveryState.READY if offset == first else DeliveryState.BLOCKED",
+        "now = DeliveryState.READY",
+    ),
     Variant(
         "I7",
         "queues/broker/records.py",

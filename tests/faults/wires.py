@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.faults.history import Call, Delivery, Final, History, Publication, Refused
+from tests.server import START_SECONDS
 
+BREATH = 0.05
+"""Seconds between two looks whether somebody listens."""
 PATIENCE = 5.0
 """Seconds a client waits for an answer before it hangs up: a Forq server would keep it for thirty."""
 
@@ -33,8 +38,9 @@ class Wire:
         return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer's JSON (None if it has none). Raises Refused for a 4xx; OSError when nobody can say what
-        happened: no answer, or one that says the server was in trouble."""
+        """The answer's JSON (None if it has none). Raises Refused for a 4xx, or when nobody was there to take
+        the request; OSError when nobody can say what happened: no answer, or one that says the server was in
+        trouble."""
         content = None if body is None else json.dumps(body)
         if self._connection is None:
             self._connection = HTTPConnection(self.host, self.port, timeout=PATIENCE)
@@ -42,6 +48,9 @@ class Wire:
             self._connection.request(method, path, content, {**self.headers(), **headers})
             answer = self._connection.getresponse()
             text = answer.read()
+        except ConnectionRefusedError as error:
+            self.close()
+            raise Refused("nobody listens") from error
         except (OSError, HTTPException) as error:
             self.close()
             raise OSError(str(error)) from error
@@ -56,6 +65,17 @@ class Wire:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def await_server(self) -> None:
+        """After a call that failed: until somebody listens again."""
+        if self._connection is not None:
+            return
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                socket.create_connection((self.host, self.port), PATIENCE).close()
+                return
+            time.sleep(BREATH)
 
     # ------------------------------------------------------------ what a client does
 
