@@ -61,6 +61,11 @@ class Server:
         return self._process.pid
 
     @property
+    def web_processes(self) -> list[int]:
+        """Those that answer requests: the master's children, of which there may be none for a moment."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    @property
     def returncode(self) -> int | None:
         assert self._process is not None
         return self._process.poll()

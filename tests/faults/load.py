@@ -19,6 +19,8 @@ from tests.server import Server
 LEASE = 1.0
 LIMIT = 4
 DRAIN_SECONDS = 90.0
+UNBOUNDED = 10**9
+"""Publications of those who go on until there are enough."""
 SHORT = "1"
 """For OKMQ_FORQ_POLL_SECONDS: clients are to be through soon after there is nothing left for them."""
 
@@ -73,6 +75,7 @@ class Load:
         self._seed = seed
         self._publications = publications
         self._drain = drain
+        self._enough = threading.Event()
         self._over = threading.Event()
         self._errors: list[BaseException] = []
         self.okmq = Okmq(server.url, self.key, self.queue, self.history, "keeper", lease=LEASE)
@@ -105,6 +108,8 @@ class Load:
 
     def _produce(self, wire: Wire, chance: random.Random) -> None:
         for number in range(self._publications):
+            if self._enough.is_set():
+                return
             dedup = (
                 uuid.UUID(int=chance.getrandbits(128), version=4).hex
                 if chance.random() < self.habits.repeated
@@ -149,6 +154,10 @@ class Load:
         """Until that many publications were accepted, or producers are through."""
         while self.accepted < accepted and any(one.is_alive() for one in self._producers):
             time.sleep(0.01)
+
+    def enough(self) -> None:
+        """Have producers stop."""
+        self._enough.set()
 
     def finish(self) -> Final:
         """Let producers end and consumers empty the queue; what is there then."""

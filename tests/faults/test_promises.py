@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
 
-from tests.faults.load import SHORT, under_load
+from tests.faults.load import SHORT, UNBOUNDED, under_load
 from tests.faults.wires import Agentuity, Forq, Okmq
 from tests.server import Server, ServerFactory
 
@@ -17,7 +19,7 @@ def test_a_server_left_in_peace_keeps_every_promise(make_server: ServerFactory) 
 
 
 def test_a_killed_server_keeps_every_promise(make_server: ServerFactory) -> None:
-    _kill_again_and_again(make_server(OKMQ_FORQ_POLL_SECONDS=SHORT), cycles=3)
+    _kill_again_and_again(make_server(OKMQ_FORQ_POLL_SECONDS=SHORT), cycles=4)
 
 
 @pytest.mark.faults
@@ -26,15 +28,22 @@ def test_a_server_killed_a_hundred_times_keeps_every_promise(make_server: Server
 
 
 def _kill_again_and_again(server: Server, cycles: int) -> None:
-    """Each time when some more was accepted, so that clients are in the middle of their calls."""
+    """Each time when some more was accepted, so that clients are in the middle of their calls: the web
+    process, and every fourth time the whole server."""
     killed: list[float] = []
-    with under_load(server, publications=cycles * 8, consumers=(Agentuity, Forq, Okmq) * 2) as load:
-        for _ in range(cycles):
-            load.wait_for(load.accepted + 16)
+    with under_load(server, publications=UNBOUNDED, consumers=(Agentuity, Forq, Okmq) * 2) as load:
+        for cycle in range(cycles):
+            load.wait_for(load.accepted + 12)
             killed.append(time.time())
-            server.kill9()
-            server.start()
+            if cycle % 4 == 3:
+                server.kill9()
+                server.start()
+            else:
+                os.kill(*server.web_processes, signal.SIGKILL)
+        load.wait_for(load.accepted + 12)
+        load.enough()
     cut = [load.history.cut_at(instant) for instant in killed]
     assert all(cut), "a kill met nobody"
     changing = [calls for calls in cut if any(call.what != "receive" for call in calls)]
-    assert len(changing) > cycles / 2, "most kills met nobody but receivers"
+    print(f"{len(cut)} kills, {len(changing)} of them in the middle of calls other than receives")
+    assert len(changing) > cycles / 2

@@ -22,7 +22,7 @@ from tests.server import START_SECONDS
 
 BREATH = 0.05
 """Seconds between two looks whether somebody listens."""
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds a client waits for an answer before it hangs up: a Forq server would keep it for thirty."""
 
 
