@@ -39,7 +39,8 @@ def _kill_again_and_again(server: Server, cycles: int) -> None:
                 server.kill9()
                 server.start()
             else:
-                os.kill(*server.web_processes, signal.SIGKILL)
+                (web_process,) = server.web_processes
+                os.kill(web_process, signal.SIGKILL)
         load.wait_for(load.accepted + 12)
         load.enough()
     cut = [load.history.cut_at(instant) for instant in killed]
