@@ -236,6 +236,26 @@ TABLE: tuple[Setting, ...] = (
         high=1024 * 1024 * 1024,
     ),
     Setting(
+        "OKMQ_MAX_CONNECTIONS",
+        "int",
+        10_000,
+        "Connections that one web process keeps open, idle ones included; never more than three quarters of "
+        "the files it may open. When they are used up, the one that has been idle for longest is closed.",
+        unit="connections",
+        low=100,
+        high=1_000_000,
+    ),
+    Setting(
+        "OKMQ_REQUEST_SECONDS",
+        "int",
+        30,
+        "How long a request may take to come in, from its first byte on; a second more for each 8 KiB of it. "
+        "Slower ones are answered 408, and their connections closed.",
+        unit="seconds",
+        low=1,
+        high=3600,
+    ),
+    Setting(
         "OKMQ_THREADS",
         "int",
         640,

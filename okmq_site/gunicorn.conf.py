@@ -20,7 +20,8 @@ workers = settings.OKMQ_PROCESSES
 threads = settings.OKMQ_THREADS
 
 # Connections one process holds open, idle ones included; far more than threads, which only requests need.
-worker_connections = 10_000
+process.raise_open_files_limit()
+worker_connections = process.most_connections()
 backlog = 2048
 # Longer than the idle time after which proxies and client libraries drop a connection (60 s is usual), so
 # that the client closes first and never sends a request into a closing connection.

@@ -43,6 +43,13 @@ def raise_open_files_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def most_connections() -> int:
+    """That a web process may keep open: the rest of its file descriptors is for what it does with them."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted: int = settings.OKMQ_MAX_CONNECTIONS
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft * 3 // 4)
+
+
 def on_starting(arbiter: Arbiter) -> None:
     """The master begins, before it forks."""
     if runs_worker:

@@ -14,8 +14,6 @@ from queues.api.problems import BadRequest, TooLarge
 
 CHUNK = 65_536
 DISCARD_SECONDS = 10.0
-STALLED_SECONDS = 30.0
-"""A client that sends nothing of its body for so long is given up: it holds a thread."""
 
 
 def read_body(request: HttpRequest, cap: int | None = None) -> bytes:
@@ -26,15 +24,13 @@ def read_body(request: HttpRequest, cap: int | None = None) -> bytes:
     """
     cap = settings.OKMQ_MAX_REQUEST_BYTES if cap is None else min(cap, settings.OKMQ_MAX_REQUEST_BYTES)
     if _is_chunked(request):
-        with _patience(request, STALLED_SECONDS):
-            return _read_chunked(request, cap)
+        return _read_chunked(request, cap)
     length = _declared_length(request)
     if length == 0:
         return b""
     if length > cap:
         raise TooLarge(f"the request body must be at most {cap} bytes")
-    with _patience(request, STALLED_SECONDS):
-        data = _read(request, length)
+    data = _read(request, length)
     if len(data) != length:
         raise BadRequest("the request body ended before its declared length")
     return data

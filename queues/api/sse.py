@@ -10,10 +10,7 @@ waits on a condition that the source's channels signal (``queues.broker.wakes``)
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-import struct
 import threading
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -43,8 +40,6 @@ HEARTBEAT_SECONDS = 15.0
 LOOK_FOR_CLIENT_SECONDS = 2.0
 LIFE_SECONDS = 600.0
 """Then the stream ends, and ``EventSource`` comes back with its ``Last-Event-ID``."""
-STALLED_SECONDS = 30
-"""A client that takes nothing of what is sent for so long is given up: it holds a thread."""
 RETRY_MILLISECONDS = 3000
 RETRY_AFTER_SECONDS = 5
 
@@ -137,7 +132,6 @@ class _Stream:
         self._source = source
         self._follower = follower
         self._gone = hung_up(request.META)
-        self._connection = request.META.get("gunicorn.socket")
         self._opened = self._failed = self._closed = False
         self._ends_at = monotonic() + LIFE_SECONDS
         self._silent_since = self._looked_at = 0.0
@@ -149,7 +143,6 @@ class _Stream:
         """The next frames to send. The first are there at once: headers travel with them."""
         if not self._opened:
             self._opened = True
-            self._bound_sending(STALLED_SECONDS)
             return self._spoken(OPENING)
         while not self._is_over():
             if frames := self._look() if self._is_to_look() else b"":
@@ -164,16 +157,6 @@ class _Stream:
             self._closed = True
             _give_back_place(self._follower)
             self._source.closed()
-            self._bound_sending(0)
-
-    def _bound_sending(self, seconds: int) -> None:
-        """Let each send fail that takes longer; 0: never. Not by the socket's own timeout: it holds for
-        receiving, too, and ``hung_up`` must not wait."""
-        if isinstance(self._connection, socket.socket):
-            with contextlib.suppress(OSError):  # closed already
-                self._connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, 0)
-                )
 
     def _spoken(self, frames: bytes) -> bytes:
         self._silent_since = monotonic()

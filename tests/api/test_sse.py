@@ -176,18 +176,6 @@ def test_a_client_that_hung_up_ends_it(
     response.close()
 
 
-def test_a_client_that_takes_nothing_is_given_up(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sse, "STALLED_SECONDS", 1)
-    response = opened(Told(), pair[0])
-    next(body(response))
-    with pytest.raises(BlockingIOError):
-        pair[0].sendall(b"x" * 50_000_000)
-    response.close()
-    assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
-
-
 @pytest.mark.parametrize("error", [Unavailable("away"), ValueError("a bug")])
 def test_an_error_is_told_and_ends_it(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     response = opened(Told(b"lost with it", error))

@@ -70,7 +70,6 @@ class Command(BaseCommand):
             )
         _check_address(options["host"], options["port"])
         self._prepare(_url(options["host"], options["port"]))
-        process.raise_open_files_limit()
         server = Server(
             bind=f"{_bracketed(options['host'])}:{options['port']}", workers=processes, threads=threads
         )
