@@ -263,9 +263,23 @@ class Worker(ThreadWorker):
     def _cap_keepalive(self, deadline: float) -> None:
         """Called once when the worker stops. gunicorn bounds the life of idle connections here; those that
         never sent a request would otherwise hold up the stop for the whole graceful timeout."""
+        self._close_listeners()
         super()._cap_keepalive(deadline)
         for connection in self.pending_conns:
             connection.timeout = min(connection.timeout, deadline)
+
+    def _close_listeners(self) -> None:
+        """Take in who has connected already, and have everybody else find nobody listening, so that clients
+        turn to another server at once. gunicorn keeps the sockets open until its last request is answered:
+        whoever connected meanwhile would be reset then, with a request that nobody read."""
+        for listener in self.sockets:
+            waiting = select.poll()
+            waiting.register(listener, select.POLLIN)
+            for _ in range(self.cfg.backlog):
+                if not waiting.poll(0):
+                    break
+                self.accept(listener)
+            listener.close()
 
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:

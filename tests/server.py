@@ -218,6 +218,14 @@ class ServerFactory:
         self._servers.append(server)
         return server
 
+    def beside(self, other: Server, **environment: str) -> Server:
+        """A running server on the database of ``other``."""
+        names = [name for name in ("DATABASE_URL", "OKMQ_DATA_DIR") if name in other.environment]
+        shared = {name: other.environment[name] for name in names} | environment
+        server = self.prepare((), empty=False, **shared)
+        server.start()
+        return server
+
     def for_one_test(self) -> ServerFactory:
         return ServerFactory(self.folder, self._keymaker)
 

@@ -84,6 +84,10 @@ class Refused(Exception):
     """The server answered, and its answer was no."""
 
 
+class Unreachable(Refused):
+    """Nobody took the request."""
+
+
 class History:
     """Written by any number of threads at once."""
 
@@ -113,13 +117,12 @@ class History:
         return sorted((one for one in self.calls if one.what in whats), key=lambda one: one.started)
 
     def without_answer(self, *whats: str) -> list[Call]:
-        return [one for one in self.of(*whats) if one.how is How.UNKNOWN]
+        """Of these calls (none named: of all)."""
+        return [one for one in self.calls if one.how is How.UNKNOWN and (not whats or one.what in whats)]
 
-    def cut_at(self, instant: float) -> list[Call]:
-        """Calls under way at that time which never had an answer."""
-        return [
-            one for one in self.calls if one.how is How.UNKNOWN and one.started <= instant <= one.given_up
-        ]
+    def cut_between(self, begin: float, end: float) -> list[Call]:
+        """Calls under way in that time which never had an answer."""
+        return [one for one in self.without_answer() if one.started <= end and one.given_up >= begin]
 
     def figures(self) -> str:
         """How much there was of what, and how much of it without an answer."""

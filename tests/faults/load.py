@@ -36,6 +36,8 @@ class Habits:
     delayed: float = 0.2
     repeated: float = 0.2
     """Publishes the same again, under the same idempotency key."""
+    pause: float = 0.0
+    """Seconds between a producer's publications."""
 
 
 def make_queue(wire: Okmq, **settings: Any) -> None:
@@ -65,6 +67,7 @@ class Load:
         producers: tuple[type[Wire], ...] = (Agentuity, Forq, Okmq),
         drain: float = DRAIN_SECONDS,
         url: str = "",
+        lease: float = LEASE,
     ) -> None:
         self.server = server
         self.url = url or server.url
@@ -78,8 +81,9 @@ class Load:
         self._enough = threading.Event()
         self._over = threading.Event()
         self._errors: list[BaseException] = []
-        self.okmq = Okmq(server.url, self.key, self.queue, self.history, "keeper", lease=LEASE)
-        make_queue(self.okmq)
+        self._lease = lease
+        self.okmq = Okmq(server.url, self.key, self.queue, self.history, "keeper", lease=lease)
+        make_queue(self.okmq, lock_duration=int(lease))
         self._producers = [
             self._start(self._produce, kind, f"producer-{n}") for n, kind in enumerate(producers)
         ]
@@ -88,7 +92,9 @@ class Load:
         ]
 
     def _wire(self, kind: Callable[..., Any], name: str) -> Any:
-        return kind(self.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=LEASE)
+        return kind(
+            self.url, self.key, self.queue, self.history, f"{kind.__name__} {name}", lease=self._lease
+        )
 
     def _start(
         self, work: Callable[[Wire, random.Random], None], kind: type[Wire], name: str
@@ -108,7 +114,7 @@ class Load:
 
     def _produce(self, wire: Wire, chance: random.Random) -> None:
         for number in range(self._publications):
-            if self._enough.is_set():
+            if self._enough.wait(self.habits.pause):
                 return
             dedup = (
                 uuid.UUID(int=chance.getrandbits(128), version=4).hex
@@ -140,7 +146,7 @@ class Load:
         elif roll < habits.nack + habits.walk_away:
             return
         elif roll < habits.nack + habits.walk_away + habits.too_late:
-            self._over.wait(LEASE * 1.5)
+            self._over.wait(self._lease * 1.5)
             if delivery.receipt is not None:  # without one, a late ack counts, and is no fault
                 wire.ack(delivery)
         else:

@@ -17,7 +17,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.faults.history import Call, Delivery, Final, History, Publication, Refused
+from tests.faults.history import Call, Delivery, Final, History, Publication, Refused, Unreachable
 from tests.server import START_SECONDS
 
 BREATH = 0.05
@@ -50,7 +50,7 @@ class Wire:
             text = answer.read()
         except ConnectionRefusedError as error:
             self.close()
-            raise Refused("nobody listens") from error
+            raise Unreachable("nobody listens") from error
         except (OSError, HTTPException) as error:
             self.close()
             raise OSError(str(error)) from error

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.broker.at_once import eventually
 from tests.server import START_SECONDS, Server, ServerFactory
 from tests.site import wire
 
@@ -137,6 +138,28 @@ def test_a_silent_connection_does_not_hold_up_the_stop(make_server: ServerFactor
         begin = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - begin < 12
+
+
+@pytest.mark.once
+def test_a_server_that_stops_listens_no_longer_while_it_finishes(make_server: ServerFactory) -> None:
+    server = make_server()
+    head = f"POST /queues HTTP/1.1\r\nHost: x\r\nAuthorization: {server.create_key()[1]}\r\n"
+    with wire.connect(server) as half:
+        half.sendall(f'{head}Content-Length: 13\r\n\r\n{{"name":'.encode())
+        assert wire.get(server, "/live").status == 200, "and connections are taken in one after the other"
+        os.kill(server.pid, signal.SIGTERM)
+        eventually(lambda: _refuses(server))
+        half.sendall(b' "q"}')
+        assert wire.parse(wire.read_all(half)).status == 201
+    assert server.wait() == 0
+
+
+def _refuses(server: Server) -> bool:
+    try:
+        wire.connect(server).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.once
