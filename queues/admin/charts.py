@@ -87,7 +87,7 @@ def _grid(top: float) -> SafeString:
 
 
 def _tick(value: float) -> str:
-    return short(int(value)) if value == int(value) else f"{value:.2g}"
+    return short(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _times(at: Sequence[Micros]) -> SafeString:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -13,10 +13,13 @@ from queues.broker import clock, series
 from queues.broker.series import Point
 from queues.broker.types import Micros
 
-RANGES = {"1h": (3_600, 60), "24h": (86_400, 900), "7d": (604_800, 7_200)}
-"""Seconds shown, and seconds of a step."""
+RANGES = {"1h": (3_600, 60, 60), "24h": (86_400, 900, 60), "7d": (604_800, 7_200, 1_200)}
+"""Seconds shown, seconds of a step, and how often in it is looked at the levels: it has the highest."""
 FIRST = "1h"
 SPARK_SECONDS, SPARK_STEP = 3_600, 180
+
+COUNTED = ("published", "acked", "died")
+LEVELS = ("pending", "processing", "dead")
 
 Read = Callable[[Micros, Micros, int], list[Point]]
 
@@ -58,9 +61,9 @@ def spark(account_id: int, queue: str) -> SafeString:
 
 
 def _charts(name: str, read: Read) -> list[Chart]:
-    seconds, step = RANGES[name]
+    seconds, step, look = RANGES[name]
     until = clock.now()
-    points = read(until - clock.micros(seconds), until, step)
+    points = _steps(read(until - clock.micros(seconds), until, look), step // look)
     return [
         _chart(
             "Messages a second",
@@ -79,6 +82,18 @@ def _charts(name: str, read: Read) -> list[Chart]:
             ("dead", "dead-line", lambda point: point.dead),
         ),
     ]
+
+
+def _steps(points: Sequence[Point], size: int) -> list[Point]:
+    """Each ``size`` points as one: what was counted is added up; of the levels it has the highest, or a queue
+    that was full for an hour would look as if it never had been."""
+    return [_step(points[end - size : end]) for end in range(len(points), 0, -size)][::-1]
+
+
+def _step(points: Sequence[Point]) -> Point:
+    counts = {name: sum(getattr(one, name) for one in points) for name in COUNTED}
+    levels = {name: max(getattr(one, name) for one in points) for name in LEVELS}
+    return replace(points[-1], seconds=sum(one.seconds for one in points), **counts, **levels)
 
 
 def _chart(

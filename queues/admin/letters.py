@@ -76,6 +76,7 @@ def letter_list(request: HttpRequest, queue_id: int) -> HttpResponse:
         queue=queue,
         asked=asked,
         filtered=bool(kept),
+        reasons=[group.reason for group in letters.groups(queue.account_id, queue.name).groups],
         problem=problem,
         found=found,
         next="?" + urlencode(kept | {"before": following.offset}) if following else "",

@@ -105,8 +105,13 @@ class SettingsForm(forms.Form):
         "Limits": ("max_in_flight", "max_backlog", "when_full"),
     }  # fmt: skip
 
-    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
+    def groups(self) -> list[tuple[str, list[forms.BoundField], list[forms.BoundField]]]:
+        """Title, fields, and boxes to be ticked."""
+        found = []
+        for title, names in self.GROUPS.items():
+            flags = [self[name] for name in names if isinstance(self.fields[name], forms.BooleanField)]
+            found.append((title, [self[name] for name in names if self[name] not in flags], flags))
+        return found
 
     def clean_retry_delays(self) -> tuple[float, ...]:
         text: str = self.cleaned_data["retry_delays"]

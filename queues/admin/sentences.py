@@ -23,11 +23,7 @@ def settings_sentence(settings: QueueSettings) -> str:
 
 def fate_sentences(settings: QueueSettings) -> list[str]:
     """What becomes of a message in the end, a sentence each."""
-    found = [
-        "Acknowledged messages are deleted."
-        if settings.auto_delete
-        else "Acknowledged messages stay until they expire."
-    ]
+    found = [_of_the_acked(settings)]
     if settings.drop_dead:
         found.append("Messages out of attempts are deleted.")
     elif settings.dead_letter_queue is not None:
@@ -45,6 +41,14 @@ def fate_sentences(settings: QueueSettings) -> list[str]:
         else:
             found.append("What expires is deleted.")
     return found
+
+
+def _of_the_acked(settings: QueueSettings) -> str:
+    if settings.auto_delete:
+        return "Acknowledged messages are deleted."
+    if settings.retention_seconds is not None:
+        return f"Acknowledged messages are kept {duration(settings.retention_seconds)}."
+    return "Acknowledged messages stay until they expire."
 
 
 def retry_words(retry: RetryStrategy) -> str:

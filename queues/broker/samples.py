@@ -122,13 +122,13 @@ def _look(db: Connection) -> dict[int, Values]:
         values = Values._make((*totals, *levels))
         found[queue_id] = values
         for sum_id in (of_account(account_id), OF_SERVER):
-            found[sum_id] = _sum(found.get(sum_id, NOTHING), values)
+            found[sum_id] = added(found.get(sum_id, NOTHING), values)
     return found
 
 
-def _sum(one: Values, other: Values) -> Values:
-    sums = (int(a or 0) + int(b or 0) for a, b in zip(one[:-1], other[:-1], strict=True))
-    since = [at for at in (one.oldest_ready_at, other.oldest_ready_at) if at is not None]
+def added(*several: Values) -> Values:
+    sums = (sum(int(one or 0) for one in column) for column in zip(*(v[:-1] for v in several), strict=True))
+    since = [values.oldest_ready_at for values in several if values.oldest_ready_at is not None]
     return Values._make((*sums, min(since, default=None)))
 
 

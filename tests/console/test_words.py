@@ -94,6 +94,7 @@ def test_a_messages_end_is_told() -> None:
     moved = fate_sentences(QueueSettings(dead_letter_queue="dlq", auto_delete=True))
     assert "Messages out of attempts move to the queue dlq." in moved
     assert "Acknowledged messages are deleted." in moved
+    assert "Acknowledged messages are kept 15 min." in fate_sentences(QueueSettings(retention_seconds=900))
     kept = fate_sentences(QueueSettings(on_expiry=ExpiryAction.DEAD_LETTER, preserve_failed=True))
     assert "What expires without having been handled becomes a dead letter." in kept
 

@@ -16,6 +16,8 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import clock
 from queues.broker.types import Ack, Encoding, Nack, NewMessage, QueueSettings, RetryStrategy, Settlement
+from queues.management import demo_past
+from queues.management.demo_past import Habit
 from queues.push import destinations
 from queues.push.types import Kind
 from queues.tasks import tasks
@@ -24,18 +26,31 @@ from streams import log
 from streams.types import NewEntry
 
 EMAIL = "demo@example.com"
-DAY = 86_400
+HOUR, DAY = 3_600, 86_400
 SLOW = RetryStrategy(type="exponential", base_delay=5, max_delay=300)
 AT_ONCE = RetryStrategy(type="none")
-LASTING = QueueSettings(ttl_seconds=7 * DAY, max_attempts=5, retry=SLOW, preserve_failed=True)
+LASTING = QueueSettings(
+    ttl_seconds=7 * DAY, max_attempts=5, retry=SLOW, preserve_failed=True, retention_seconds=900
+)
 QUEUES: dict[str, tuple[QueueSettings, tuple[str, ...]]] = {
     "orders": (LASTING, ("shop.orders", "shop.refunds")),
     "emails": (LASTING.but(max_attempts=3, retry=AT_ONCE), ()),
     "thumbnails": (LASTING.but(lease_seconds=120, auto_delete=True), ()),
     "invoices": (LASTING.but(ttl_seconds=30 * DAY), ("shop.orders",)),
     "search-index": (LASTING.but(retry=RetryStrategy(type="list", delays=(1, 5, 30))), ()),
-    "sms": (QueueSettings(ttl_seconds=3_600, max_attempts=1), ()),
+    "sms": (QueueSettings(ttl_seconds=3_600, max_attempts=1, lease_seconds=900), ()),
 }
+HABITS = {
+    "orders": Habit(110, jam=(340, 55, 2_600)),
+    "emails": Habit(45, failing=15, dying=330),
+    "thumbnails": Habit(9, stuck=40),
+    "invoices": Habit(2),
+    "search-index": Habit(160, failing=25, jam=(1_300, 90, 900)),
+    "sms": Habit(14),
+    "reports": Habit(0.4),
+}
+"""How they lived for the last week, as their charts have it."""
+MINUTE = 60
 CITIES = ("Oslo", "Lyon", "Porto", "Graz", "Turku", "Leeds")
 REASONS = (
     "550 mailbox not found",
@@ -71,19 +86,29 @@ class Demo:
         self.numbers = itertools.count(1001)
 
     def make(self) -> None:
-        for name, (settings, topics) in QUEUES.items():
-            broker.create_queue(self.account_id, name, settings=settings, topics=topics)
-        self._handled("orders", 240, left=18)
-        self._handled("search-index", 160, left=0)
-        self._failed("emails", 42)
-        self._publish("thumbnails", 320)
-        broker.pause_queue(self.account_id, "thumbnails")
+        with clock.in_the_past(8 * DAY):
+            for name, (settings, topics) in QUEUES.items():
+                broker.create_queue(self.account_id, name, settings=settings, topics=topics)
+            self._destinations()
+        for hours in (5, 3, 2):
+            with clock.in_the_past(hours * HOUR):
+                self._failed("emails", 14)
+        with clock.in_the_past(50 * MINUTE):
+            self._handled("search-index", 160, left=0)
+        for minutes in range(40, 0, -10):
+            with clock.in_the_past(minutes * MINUTE):
+                self._publish("thumbnails", 80)
+                broker.pause_queue(self.account_id, "thumbnails")
+        with clock.in_the_past(3 * MINUTE):
+            self._handled("orders", 240, left=18)
+        self._others_failed("emails")
         self._scheduled("invoices", 64)
         self._publish("sms", 12)
         broker.receive(self.account_id, "sms", limit=5, consumer="sms-gateway-1")
-        self._destinations()
         self._stream()
         self._tasks()
+        ids = {queue.name: queue.id for queue in broker.list_queues(self.account_id)}
+        demo_past.make(self.account_id, {ids[name]: habit for name, habit in HABITS.items()})
 
     def _orders(self, count: int) -> Iterator[NewMessage]:
         for number in itertools.islice(self.numbers, count * self.scale):
@@ -120,8 +145,12 @@ class Demo:
             broker.settle(self.account_id, queue, settlements)
 
     def _failed(self, queue: str, count: int) -> None:
-        """Tried until they died, each of one of a few reasons; one of them is no text."""
+        """Tried until they died, each of one of a few reasons."""
         self._publish(queue, count)
+        self._fail(queue, count * self.scale)
+
+    def _others_failed(self, queue: str) -> None:
+        """One is a picture, one a letter; a few are tried again."""
         picture = self._message(
             "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", "logo.png", encoding=Encoding.BASE64
         )
@@ -129,10 +158,12 @@ class Demo:
             "Dear customer,\nyour parcel is on its way.", "letter-1", encoding=Encoding.TEXT
         )
         broker.publish(self.account_id, queue, [picture, letter])
+        self._fail(queue, 2)
+        self._publish(queue, 6)
+
+    def _fail(self, queue: str, count: int) -> None:
         for _ in range(3):
-            received = broker.receive(
-                self.account_id, queue, limit=count * self.scale - 6, consumer="mailer-2"
-            )
+            received = broker.receive(self.account_id, queue, limit=count, consumer="mailer-2")
             nacks = [Nack(one.public_id, reason=self.random.choice(REASONS)) for one in received]
             broker.settle(self.account_id, queue, nacks)
 
