@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -40,8 +41,10 @@ def call(
     headers: Mapping[str, str] | None = None,
     *,
     address: str = "127.0.0.1",
+    chunks: int | None = None,
 ) -> Answer:
-    """Send a request to this process. ``target`` is what stands in the request line, percent-encoded."""
+    """Send a request to this process. ``target`` is what stands in the request line, percent-encoded. Of an
+    answer that goes on for ever, take only the first ``chunks``."""
     from okmq_site.wsgi import application
 
     begun: list[tuple[str, list[tuple[str, str]]]] = []
@@ -49,14 +52,14 @@ def call(
     def start(status: str, sent: list[tuple[str, str]], *error: Any) -> Any:
         begun.append((status, sent))
 
-    chunks = application(_environ(method, target, content, headers or {}, address), start)
+    sent = application(_environ(method, target, content, headers or {}, address), start)
     try:
-        body = b"".join(chunks)
+        body = b"".join(islice(sent, chunks))
     finally:
-        if hasattr(chunks, "close"):
-            chunks.close()
-    status, sent = begun[0]
-    return Answer(f"{method} {target}", int(status.split()[0]), {n.lower(): v for n, v in sent}, body)
+        if hasattr(sent, "close"):
+            sent.close()
+    status, told = begun[0]
+    return Answer(f"{method} {target}", int(status.split()[0]), {n.lower(): v for n, v in told}, body)
 
 
 def open_stream(target: str, headers: Mapping[str, str]) -> tuple[dict[str, str], Any]:

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from queues.broker import errors as broker_errors
+from queues.broker.names import cleaned
 from queues.push import errors as push_errors
 from queues.sources import errors as source_errors
 from streams import errors as stream_errors
@@ -91,7 +92,9 @@ def problem_of(exc: Exception) -> Problem | None:
     told = _status_and_text(exc)
     if told is None:
         return None
-    problem = Problem(*told, cause=exc)
+    status, text = told
+    # It may quote what was sent, and that may be text which no answer can carry.
+    problem = Problem(status, cleaned(text), cause=exc)
     if problem.status in RETRY_LATER:
         problem.headers["Retry-After"] = str(getattr(exc, "wait", None) or RETRY_LATER[problem.status])
     return problem

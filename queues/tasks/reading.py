@@ -91,7 +91,7 @@ def stats(account_id: int, queue: str | None = None) -> list[QueueFigures]:
         now = clock.now()
         found = [_figures(db, queue_id, name, now) for queue_id, name in used]
         if queue is not None and not found:
-            return [QueueFigures(queue, dict.fromkeys(TaskState, 0))]
+            return [QueueFigures(names.cleaned(queue), dict.fromkeys(TaskState, 0))]
         return sorted(found, key=lambda figures: figures.queue)
 
     return _look(look)

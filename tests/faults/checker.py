@@ -111,7 +111,9 @@ class Checker:
                 given_back = any(
                     call.started <= second.ended and call.how is not How.FAILED
                     for call in self.settled[token]
-                    if call.what == "nack" and call.started >= first.started
+                    if call.what == "nack"
+                    # Without a receipt it gives back what is held when it takes effect, not when it was sent.
+                    and (call.started if call.receipt is not None else call.ended) >= first.started
                 )
                 if second.ended < until and not given_back:
                     yield f"{token} went to {second.client} while {first.client} held it"

@@ -156,6 +156,13 @@ def test_a_delivery_whose_answer_was_lost_uses_up_an_attempt() -> None:
     assert story.broken() == set()
 
 
+def test_a_late_nack_without_a_receipt_gives_back_what_is_held_by_then() -> None:
+    """Sent before the lease it ends began, since the server was away for a while."""
+    story = Story()
+    story.nack_b.started, story.nack_b.receipt = story.take_b.started - 0.5, None
+    assert story.broken() == set()
+
+
 def test_a_call_that_was_refused_changed_nothing() -> None:
     story = Story()
     story.history.calls.append(

@@ -13,7 +13,7 @@ import time
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +55,8 @@ class Wire:
             self.close()
             raise OSError(str(error)) from error
         if answer.status >= 500:
+            _check_trouble(answer, text)
+            time.sleep(BREATH)
             raise OSError(f"{method} {path} answered {answer.status} {text[:200]!r}")
         if answer.status >= 400:
             raise Refused(f"{method} {path} answered {answer.status} {text[:200]!r}")
@@ -108,6 +110,13 @@ class Wire:
 
     def settle(self, what: str, delivery: Delivery) -> None:
         raise NotImplementedError
+
+
+def _check_trouble(answer: HTTPResponse, text: bytes) -> None:
+    """Whatever befell the server: it says that it is not there now, when to come again, and why, as JSON."""
+    assert answer.status == 503, f"{answer.status} {text[:500]!r}"
+    assert int(answer.headers["Retry-After"]) >= 1, answer.headers
+    assert json.loads(text), text
 
 
 def token_of(body: str) -> str:

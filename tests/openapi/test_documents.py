@@ -67,6 +67,13 @@ def test_every_operation_names_its_key_and_its_errors(document: Document) -> Non
 
 
 @every_document
+def test_what_a_document_refers_to_is_in_it(document: Document) -> None:
+    made = generate(document)
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(made)))
+    assert named <= made["components"]["schemas"].keys()
+
+
+@every_document
 def test_a_document_is_served_and_need_not_be_sent_twice(document: Document, server: Server) -> None:
     path = f"/openapi/{document.name}.json"
     first = wire.get(server, path)

@@ -181,7 +181,7 @@ def test_a_queue_is_counted_by_state(q: Queue) -> None:
 @pytest.mark.contract("50")
 def test_nobody_has_no_queues(api: Client) -> None:
     assert api.get("/api/v1/queues/stats").json() == []
-    for name in ("unknown", "a%00b"):
+    for name in ("unknown", "a%00b", "%ED%A0%80", "%FF"):
         (row,) = api.get(f"/api/v1/queues/stats?queue={name}").expect(200).json()
         assert set(row) == {"queue", *STATES}
 

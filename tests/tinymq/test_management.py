@@ -152,6 +152,12 @@ def test_dead_letters_can_be_published_anew(mq: Client, t: Topic) -> None:
     mq.call("POST", "/api/queues/redrive").expect(400)
 
 
+def test_a_name_that_no_text_can_be_is_not_found(mq: Client) -> None:
+    """%ED%A0%80 is half a character: nothing can be named so, and no answer can repeat it."""
+    mq.call("POST", "/api/queues/redrive?queue=%ED%A0%80").expect(404)
+    mq.call("GET", "/api/groups?topic=%ED%A0%80").expect(200)
+
+
 def test_dead_letters_whose_topic_is_gone_get_it_back(mq: Client, t: Topic) -> None:
     t.sub(".dlq").publish("x")
     mq.call("POST", "/api/queues/redrive", queue=t.name).expect(200)

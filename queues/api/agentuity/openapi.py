@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from queues.api.agentuity import message_schemas as messages
 from queues.api.agentuity import queue_schemas as queues
+from queues.api.agentuity.destination_schemas import CONFIGS
 from queues.api.agentuity.fields import MAX_OFFSET, Done, Nothing
 from queues.api.agentuity.message_schemas import FILTERS
 from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query, Schema
@@ -38,6 +39,7 @@ DOCUMENT = Document(
     urlconf="queues.api.agentuity.urls",
     security={"bearer": {"type": "http", "scheme": "bearer"}},
     error=Error,
+    named_types=CONFIGS,
     path_parameters={
         "name": Parameter(
             "name",

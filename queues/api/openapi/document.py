@@ -36,6 +36,8 @@ class Document:
     """The variables in paths; of most a description is all there is to say."""
     errors: Mapping[int, str] = field(default_factory=dict)
     """The errors every operation has."""
+    named_types: tuple[Any, ...] = ()
+    """Types that others name by hand, where no annotation could."""
     key_is_optional: bool = False
     """An operator may let clients in that show no key."""
 

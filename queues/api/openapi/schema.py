@@ -99,6 +99,8 @@ class DialectSchema(AutoSchema):
         if isinstance(kind, type) and issubclass(kind, Serializer):
             return self.resolve_serializer(kind, direction).ref  # type: ignore[arg-type]
         schema, components = structs.schema_of(kind)
+        for named in self.document.named_types:
+            components |= structs.schema_of(named)[1]
         for name, found in components.items():
             self._register(name, found, ResolvedComponent.SCHEMA)
         return schema

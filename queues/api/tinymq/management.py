@@ -20,6 +20,7 @@ from queues.api.tinymq.views import TOO_LARGE, TinymqViewSet, peek, status_respo
 from queues.api.views import DialectRequest
 from queues.broker import census
 from queues.broker.errors import QueueExists, QueueNotFound
+from queues.broker.names import cleaned
 from queues.broker.types import WhenFull
 from queues.broker.wakes import HUB
 from queues.push import overview
@@ -185,7 +186,7 @@ class GroupViewSet(TinymqViewSet):
             followers = []
         prefix = topic + topics.GROUP
         groups = sorted(name[len(prefix) :] for name in followers if name.startswith(prefix))
-        return json_response(schemas.Groups(groups, topic))
+        return json_response(schemas.Groups(groups, cleaned(topic)))
 
     @openapi.create_group
     def create(self, request: DialectRequest) -> HttpResponse:

