@@ -17,25 +17,30 @@ NAMES = ["plain", "news", "m1", "m2", "plain-dlq", "demo", "0", "1"]
 """What the path may really name; most do not exist, and some become names by use."""
 JUNK_SEGMENTS = [
     "%00", "%FF", "a%00b", "%F0%9F", "%C3%28", "..", "%2e%2e", "%20", "%ED%A0%80", "a%2fb", "x" * 300,
-    "%F0%9F%99%82" * 60, "-1", "9" * 400, "*", "a%0d%0ab", "%25", "null", "%E2%80%AE", "%ef%bb%bf", ";", "a,b",
-    "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "NaN", "+", "%5C", "'", "%22",
+    "%F0%9F%99%82" * 60, "-1", "9" * 400, "*", "a%0d%0ab", "%25", "null", "%E2%80%AE", "%ef%bb%bf", ";",
+    "a,b", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "NaN", "+", "%5C",
+    "'", "%22",
 ]  # fmt: skip
 JUNK_VALUES = [
-    "", "0", "-1", "1", "9" * 30, "9" * 5000, "1e400", "NaN", "Infinity", "1.5", "true", "false", "\x00", "\x7f",
-    "null", "\ud800", "é", "🙂" * 80, "a" * 300, "[]", "{}", "2030-01-01T00:00:00Z", "-9999-01-01T00:00:00Z", "%",
-    "٣", "' OR 1=1 --", "1ns", "-1s", "9" * 20 + "h", "$", "1,2,3", "1-1", "9" * 25 + "-0", "pending", "worker",
+    "", "0", "-1", "1", "9" * 30, "9" * 5000, "1e400", "NaN", "Infinity", "1.5", "true", "false", "\x00",
+    "\x7f", "null", "\ud800", "é", "🙂" * 80, "a" * 300, "[]", "{}", "2030-01-01T00:00:00Z",
+    "-9999-01-01T00:00:00Z", "%", "٣", "' OR 1=1 --", "1ns", "-1s", "9" * 20 + "h", "$", "1,2,3", "1-1",
+    "9" * 25 + "-0", "pending", "worker",
 ]  # fmt: skip
 JUNK_JSON: list[str] = [
-    "null", "true", "-0", "1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "0." + "1" * 5000, "1e-400", "[]", "{}",
-    '""', '"\\ud800"', '"\\udfff\\ud800"', '"\\u0000"', '"' + "x" * 70_000 + '"', "[" * 100, "[" * 2_000 + "]" * 2_000,
-    '{"a":' * 500 + "1" + "}" * 500, '"\\x"', "'x'", "01", "+1", ".5", "[1,]", '{"a":1,}', '{"a":1,"a":2}', "{a:1}",
-    "18446744073709551616", "-9223372036854775809", '"2030-02-30T00:00:00Z"', '"é"', '"﻿"', "[[[[]]]]", "[null]",
-    '{"__proto__":{}}', '{"$ref":"#"}', "1" + "0" * 400, "//x", "/**/1", "\u2028", "[NaN]", "1_000", "0x10", "1e5",
+    "null", "true", "-0", "1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "0." + "1" * 5000, "1e-400", "[]",
+    "{}", '""', '"\\ud800"', '"\\udfff\\ud800"', '"\\u0000"', '"' + "x" * 70_000 + '"', "[" * 100,
+    "[" * 2_000 + "]" * 2_000, '{"a":' * 500 + "1" + "}" * 500, '"\\x"', "'x'", "01", "+1", ".5", "[1,]",
+    '{"a":1,}', '{"a":1,"a":2}', "{a:1}", "18446744073709551616", "-9223372036854775809",
+    '"2030-02-30T00:00:00Z"', '"é"', '"﻿"', "[[[[]]]]", "[null]", '{"__proto__":{}}', '{"$ref":"#"}',
+    "1" + "0" * 400, "//x", "/**/1", "\u2028", "[NaN]", "1_000", "0x10", "1e5",
 ]  # fmt: skip
+STRANGE_BYTES = (b"\0", b"\xff", b"\xed\xa0\x80", b"\\", b'"', b"\xef\xbb\xbf")
 CONTENT_TYPES = [
-    "application/json", "application/json", "application/json; charset=utf-16", "application/json; charset=latin-1",
-    "text/html", "text/plain; charset=nonsense", "multipart/form-data", "multipart/form-data; boundary=x", "", ";",
-    "application/x-www-form-urlencoded", "application/octet-stream", "x" * 3000, "\xff\xfe", "application/json,text/xml",
+    "application/json", "application/json", "application/json; charset=utf-16",
+    "application/json; charset=latin-1", "text/html", "text/plain; charset=nonsense", "multipart/form-data",
+    "multipart/form-data; boundary=x", "", ";", "application/x-www-form-urlencoded",
+    "application/octet-stream", "x" * 3000, "\xff\xfe", "application/json,text/xml",
 ]  # fmt: skip
 HEADERS = {
     "Accept": ["text/html", "application/xml", "*/*;q=x", "", "\xff"],

@@ -1,5 +1,5 @@
-"""Every operation of every dialect, out of the documents the server makes of its own routes and types: one that is
-added is abused without anybody thinking of it."""
+"""Every operation of every dialect, out of the documents the server makes of its own routes and types: one
+that is added is abused without anybody thinking of it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DEPTH = 6
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """``path`` with its variables in braces. ``query`` and ``headers``: names of those it knows. ``example``: a
-    body that fits its type, None if it takes none. ``takes_json``: no other body will do. ``error``: JSON Schema
-    of the errors' bodies, None where they are text."""
+    """``path`` with its variables in braces. ``query`` and ``headers``: names of those it knows. ``example``:
+    a body that fits its type, None if it takes none. ``takes_json``: no other body will do. ``error``: JSON
+    Schema of the errors' bodies, None where they are text."""
 
     dialect: str
     method: str
@@ -45,15 +45,15 @@ def _of(dialect: str) -> Iterator[Operation]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             parameters = operation.get("parameters", [])
-            body = operation.get("requestBody", {}).get("content", {})
-            media_type, content = next(iter(body.items()), ("", {}))
+            body: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+            media_type = next(iter(body), "")
             yield Operation(
                 dialect,
                 method.upper(),
                 path,
                 tuple(one["name"] for one in parameters if one["in"] == "query"),
                 tuple(one["name"] for one in parameters if one["in"] == "header"),
-                _example(content.get("schema", {}), document) if body else None,
+                _example(body[media_type].get("schema", {}), document) if body else None,
                 media_type == "application/json" and operation["requestBody"].get("required", False),
                 error_type,
                 error,

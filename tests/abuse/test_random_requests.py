@@ -1,4 +1,5 @@
-"""Random and malicious requests to every operation: no 5xx, errors in the dialect's shape, nothing changed by them.
+"""Random and malicious requests to every operation: no 5xx, errors in the dialect's shape, and nothing
+changed by those that are refused.
 
 ``make faults`` sends ten thousand to each operation, the suite some dozens. A failure shows the request.
 """
