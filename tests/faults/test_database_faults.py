@@ -1,4 +1,4 @@
-"""PostgreSQL crashes, and connections to it are cut: calls are told to come again, and no promise is broken."""
+"""PostgreSQL crashes, connections to it are cut: calls are told to come again, and no promise is broken."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(not database.POSTGRESQL, reason="SQLite has no s
 CYCLES = 20
 AWAY_SECONDS = 0.5
 CUTS_PER_SECOND = 5
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
 CALLS_EACH = 12
 """Publications between two crashes."""
 
@@ -40,11 +41,9 @@ def own_cluster() -> Iterator[Cluster]:
 
 
 def _figures(load: Load) -> str:
-    told = Counter(
-        call.trouble.partition("answered ")[2][:3] or call.trouble[:40] for call in load.history.calls
-    )
-    told.pop("", None)
-    return f"{load.history.figures()}; without success: {dict(told)}"
+    troubles = [call.trouble for call in load.history.calls if call.trouble]
+    told = Counter(trouble.partition("answered ")[2][:3] or trouble[:40] for trouble in troubles)
+    return f"{load.history.figures()}; why: {dict(told)}"
 
 
 @pytest.mark.faults
@@ -112,9 +111,7 @@ def _cutting(name: str) -> Iterator[list[int]]:
         chance = random.Random(1)
         with psycopg.connect(database.url_of("postgres"), autocommit=True) as operator:
             while not over.wait(1 / CUTS_PER_SECOND):
-                pids = operator.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE datname = %s", [name]
-                ).fetchall()
+                pids = operator.execute(BACKENDS, [name]).fetchall()
                 if pids:
                     operator.execute("SELECT pg_terminate_backend(%s)", [chance.choice(pids)[0]])
                     cuts[0] += 1
