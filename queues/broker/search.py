@@ -12,19 +12,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from queues.broker import clock, contents, names, queues
+from queues.broker import ages, clock, contents, names, queues
 from queues.broker.browse import views
 from queues.broker.db import Connection
 from queues.broker.errors import MessageNotFound
 from queues.broker.sql import search as sql
 from queues.broker.types import Encoding, MessageView, Micros, State
+from queues.models import DeliveryState
 
 if TYPE_CHECKING:
     from queues.broker.db import Row, Statement
 
 MOST_MESSAGES = 20_000
 MOST_BYTES = 16 * 1024 * 1024
-ENOUGH_SECONDS = 0.2
+ENOUGH_SECONDS = 0.15
+MOST_TIMED = 100_000
+"""Scheduled and leased messages that are put in order for a look at them."""
 FIRST_CHUNK, LARGEST_CHUNK = 250, 4_000
 BODIES_AT_ONCE = 1024 * 1024
 """Bytes."""
@@ -34,6 +37,7 @@ PREVIEW = 160
 """Characters of a body that a line shows."""
 
 LIVE_STATES = (State.PENDING, State.PROCESSING, State.SCHEDULED)
+TIMED_STATES = {State.SCHEDULED: DeliveryState.SCHEDULED, State.PROCESSING: DeliveryState.LEASED}
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,7 +107,8 @@ class Line:
 @dataclass(slots=True)
 class Found:
     """``searched``: messages gone through, the newest being ``newest`` and the oldest ``oldest``; ``bytes``:
-    of bodies. ``next``: where to go on (as ``before``), None when there is nothing further."""
+    of bodies. ``next``: where to go on (as ``before``), None when there is nothing further. ``began_below``,
+    ``ended_above``: what is from there on was passed over, since it is too young, or too old."""
 
     lines: list[Line] = field(default_factory=list)
     searched: int = 0
@@ -111,6 +116,8 @@ class Found:
     newest: int | None = None
     oldest: int | None = None
     next: int | None = None
+    began_below: int | None = None
+    ended_above: int | None = None
 
 
 def search(queue_id: int, wanted: Wanted, *, before: int | None = None, limit: int = 50) -> Found:
@@ -159,20 +166,40 @@ class _Look:
         self.now = clock.now()
         self.found = Found()
         self.offsets: list[int] = []
-        self.stop_at = time.monotonic() + ENOUGH_SECONDS
+        self.begun = time.monotonic()
 
     def go(self, before: int) -> Found:
+        before, floor = self._bounds(before)
         statement, chunk = self._source(), FIRST_CHUNK
         while True:
             rows = self._rows(statement, before, min(chunk, MOST_MESSAGES - self.found.searched))
-            stopped = self._take(rows)
-            if stopped or len(rows) < chunk:
+            stopped = self._take([row for row in rows if row[0] > floor])
+            if stopped or len(rows) < chunk or rows[-1][0] <= floor:
                 # Stopped on the very last message there is: one more look, which finds nothing.
                 self.found.next = self.found.oldest if stopped else None
                 break
-            before, chunk = rows[-1][0], min(chunk * 2, LARGEST_CHUNK)
+            before, chunk = rows[-1][0], self._next_chunk(chunk)
         self.found.lines = _lines(self.db, self.queue_id, self.offsets, self.now)
         return self.found
+
+    def _bounds(self, before: int) -> tuple[int, int]:
+        """Below which offset to begin, and the one not to go down to."""
+        floor, wanted = -1, self.wanted
+        if wanted.published_before is not None:
+            last = ages.last_before(self.db, self.queue_id, wanted.published_before + ages.SLACK)
+            if last is not None and last + 1 < before:
+                before = self.found.began_below = last + 1
+        if wanted.published_after is not None:
+            last = ages.last_before(self.db, self.queue_id, wanted.published_after - ages.SLACK)
+            if last is not None and last >= 0:
+                floor = self.found.ended_above = last
+        return before, floor
+
+    def _next_chunk(self, chunk: int) -> int:
+        """Twice as many, but no more than the time that is left will do for."""
+        spent = time.monotonic() - self.begun
+        affordable = int(self.found.searched * (ENOUGH_SECONDS - spent) / max(spent, 1e-6))
+        return max(FIRST_CHUNK, min(chunk * 2, LARGEST_CHUNK, affordable))
 
     def _source(self) -> Statement:
         """The index that leads to what is wanted with the least beside it."""
@@ -181,14 +208,22 @@ class _Look:
             return sql.DEAD
         if self.wanted.tag:
             return sql.TAGGED
-        if state in (State.PROCESSING, State.SCHEDULED):
-            few = self.db.rows(sql.COUNT_TIMED, queue=self.queue_id, most=MOST_MESSAGES + 1)[0][0]
-            return sql.TIMED if few <= MOST_MESSAGES else sql.LIVE
+        if self.wanted.partition_key and state in LIVE_STATES:
+            return sql.KEYED
+        if state in TIMED_STATES:
+            many = self.db.rows(sql.COUNT_TIMED, queue=self.queue_id, most=MOST_TIMED + 1)[0][0] > MOST_TIMED
+            return sql.LIVE if many else sql.TIMED
         return sql.LIVE if state is State.PENDING else sql.ALL
 
     def _rows(self, statement: Statement, before: int, scan: int) -> list[Row]:
-        given = {"tag": self.wanted.tag} if statement is sql.TAGGED else {}
-        return self.db.rows(statement, queue=self.queue_id, before=before, now=self.now, scan=scan, **given)
+        given: dict[str, object] = {"queue": self.queue_id, "before": before, "now": self.now, "scan": scan}
+        if statement is sql.TAGGED:
+            given["tag"] = self.wanted.tag
+        elif statement is sql.KEYED:
+            given["key"] = self.wanted.partition_key
+        elif statement is sql.TIMED and self.wanted.state is not None:
+            given["timed"] = TIMED_STATES[self.wanted.state]
+        return self.db.rows(statement, **given)
 
     def _take(self, rows: list[Row]) -> bool:
         """Go through ``rows``; True: that is enough, whether all of them were looked at or not."""
@@ -236,7 +271,7 @@ class _Look:
 
     def _is_over(self) -> bool:
         too_much = self.found.searched >= MOST_MESSAGES or self.found.bytes >= MOST_BYTES
-        return too_much or time.monotonic() >= self.stop_at
+        return too_much or time.monotonic() - self.begun >= ENOUGH_SECONDS
 
 
 def _lines(db: Connection, queue_id: int, offsets: list[int], now: Micros) -> list[Line]:

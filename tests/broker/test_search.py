@@ -59,6 +59,7 @@ def test_every_state_is_found_wherever_it_is_kept(q: Handle) -> None:
 
 def test_a_crowd_of_scheduled_ones_is_walked_in_order(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(search, "MOST_TIMED", 3)
     later = clock.now() + clock.micros(600)
     q.publish(*(f"s{number}" for number in range(4)), deliver_at=later)
     q.publish("ready")
@@ -104,6 +105,50 @@ def test_messages_are_filtered_by_age(q: Handle) -> None:
     hour_ago = clock.now() - clock.micros(1800)
     assert ids(look(q, published_before=hour_ago)) == ["old"]
     assert ids(look(q, published_after=hour_ago)) == ["young"]
+
+
+def test_a_search_by_age_begins_and_ends_where_the_age_is(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_MESSAGES", 4)
+    for hours in range(3, -1, -1):
+        q.publish(*(f"{hours}h-{number}" for number in range(5)))
+        age(q, 3600 if hours else 0)
+    ago = [clock.now() - clock.micros(3600 * hours - 1800) for hours in range(4)]
+    older = look(q, published_before=ago[2])
+    assert ids(older) == ["2h-4", "2h-3", "2h-2", "2h-1"]
+    assert (older.began_below, older.ended_above, older.next) == (10, None, 6)
+    assert ids(look(q, older.next, published_before=ago[2])) == ["2h-0", "3h-4", "3h-3", "3h-2"]
+    between = look(q, 7, published_before=ago[2], published_after=ago[3])
+    assert (ids(between), between.searched, between.next) == (["2h-1", "2h-0"], 2, None)
+    assert (between.began_below, between.ended_above) == (None, 4)
+    assert look(q, published_before=ago[3] - clock.micros(7200)) == Found(began_below=0)
+
+
+def test_where_messages_came_from_elsewhere_all_are_looked_at(new_queue: NewQueue) -> None:
+    letters = new_queue()
+    q = new_queue(max_attempts=1, dead_letter_queue=letters.name)
+    letters.publish("before")
+    q.publish("old")
+    age(q, 7200)
+    q.receive()
+    q.settle(Nack("old", dead=True))
+    letters.publish("after")
+    hour_ago = clock.now() - clock.micros(3600)
+    found = look(letters, published_before=hour_ago)
+    assert ids(found) == ["old"] and found.began_below is None
+
+
+def test_what_waits_with_a_key_is_found_among_many(q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_MESSAGES", 4)
+    q.publish("held", "next", "last", partition_key="k")
+    q.publish("later", partition_key="k", deliver_at=clock.now() + clock.micros(600))
+    q.publish(*(f"m{number}" for number in range(9)))
+    q.receive(limit=1)
+    for state, expected in (
+        (State.PENDING, ["last", "next"]), (State.PROCESSING, ["held"]), (State.SCHEDULED, ["later"]),
+    ):  # fmt: skip
+        assert ids(look(q, state=state, partition_key="k")) == expected
+    assert ids(look(q, state=State.PENDING, partition_key="other")) == []
+    assert ids(look(q, partition_key="k")) == []  # in any state: nothing leads there
 
 
 def test_bodies_are_searched_for_text_and_values(q: Handle) -> None:
@@ -174,20 +219,22 @@ def test_a_message_is_seen_by_its_offset(q: Handle) -> None:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["ALL", "TAGGED", "LIVE", "DEAD", "TIMED", "LINES", "VIEW_AT"])
+@pytest.mark.parametrize(
+    "name", ["ALL", "TAGGED", "LIVE", "DEAD", "TIMED", "KEYED", "AT_OR_BELOW", "LOWEST", "LINES", "VIEW_AT"]
+)
 def test_every_look_is_led_by_an_index_and_sorts_no_more_than_it_reads(q: Handle, name: str) -> None:
     given: dict[str, Any] = {
         "queue": q.id, "before": 9, "scan": 1, "now": 0, "tag": "t", "offsets": "[]", "preview": 1,
-        "offset": 0,
+        "offset": 0, "timed": 0, "key": "k",
     }  # fmt: skip
     plan = [row[3] for row in explain(getattr(search_sql, name).sqlite, given)]
     assert not [
         step for step in plan if step.startswith("SCAN") and "json_each" not in step and step not in DERIVED
     ]
-    assert name in ("DEAD", "TIMED", "LINES") or not [step for step in plan if "TEMP B-TREE" in step]
+    assert name in ("DEAD", "TIMED", "KEYED", "LINES") or not [step for step in plan if "TEMP B-TREE" in step]
 
 
-DERIVED = {"SCAN f", "SCAN dead"}
+DERIVED = {"SCAN f", "SCAN dead", "SCAN found", *(f"SCAN of_state_{state}" for state in range(4))}
 """Of the letters an index found before."""
 
 

@@ -52,16 +52,43 @@ DEAD = Statement(
 )
 """With those whose last lease ran out a moment ago and nobody has noticed."""
 
+_OF_THESE = """
+    CROSS JOIN queues_message m LEFT JOIN queues_delivery d
+        ON d.queue_id = m.queue_id AND d.lane = 0 AND d."offset" = m."offset"
+    WHERE m.queue_id = :queue AND m."offset" = found.at ORDER BY found.at DESC LIMIT :scan
+"""
+
 TIMED = Statement(
     f"""
-    SELECT {_SEEN} FROM queues_delivery d
-    JOIN queues_message m ON m.queue_id = d.queue_id AND m."offset" = d."offset"
-    WHERE d.queue_id = :queue AND d.lane = 0 AND d.state IN (0, 2) AND d.due_at > :now
-        AND d."offset" < :before
-    ORDER BY d."offset" DESC LIMIT :scan
+    SELECT {_SEEN} FROM (
+        SELECT "offset" AS at FROM queues_delivery
+        WHERE queue_id = :queue AND lane = 0 AND state IN (0, 2) AND due_at > :now AND state = :timed
+            AND "offset" < :before
+        ORDER BY +"offset" DESC LIMIT :scan
+    ) found {_OF_THESE}
     """
 )
-"""Scheduled or leased, where these are few enough to be put in order each time (COUNT_TIMED)."""
+"""Scheduled (:timed 0) or leased (2), where these are few enough to be put in order each time
+(COUNT_TIMED); the plus keeps the database from walking all others in order instead. Their messages are
+read when that is done."""
+
+_WITH_KEY = """
+    SELECT * FROM (
+        SELECT "offset" AS at FROM queues_delivery
+        WHERE queue_id = :queue AND lane = 0 AND partition_key = :key AND NOT (partition_key = '')
+            AND state = {state} AND "offset" < :before
+        ORDER BY "offset" DESC LIMIT :scan
+    ) of_state_{state}
+"""
+
+KEYED = Statement(
+    f"""
+    SELECT {_SEEN} FROM (
+        {" UNION ALL ".join(_WITH_KEY.format(state=state) for state in range(4))}
+    ) found {_OF_THESE}
+    """
+)
+"""What is neither acked nor dead of one partition key."""
 
 COUNT_TIMED = Statement(
     """
@@ -70,6 +97,16 @@ COUNT_TIMED = Statement(
     ) counted
     """
 )
+
+AT_OR_BELOW = Statement(
+    """
+    SELECT "offset", created_at, origin IS NOT NULL OR retries > 0 FROM queues_message
+    WHERE queue_id = :queue AND "offset" <= :offset ORDER BY "offset" DESC LIMIT 1
+    """
+)
+"""With whether it was published elsewhere, or before, and came here later."""
+
+LOWEST = Statement('SELECT "offset" FROM queues_message WHERE queue_id = :queue ORDER BY "offset" LIMIT 1')
 
 BODIES = Statement(
     'SELECT "offset", body, encoding FROM queues_message WHERE queue_id = :queue AND "offset" {in:offsets}'
