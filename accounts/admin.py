@@ -78,8 +78,8 @@ class AccountAdmin(ModelPages[Account]):
     inlines = (KeysOfAccount,)
     fieldsets = (
         (None, {"fields": ("email", "is_active", "public_id", "created_at")}),
-        ("Quotas", {"fields": ("max_channels", "max_messages", "max_mb", "max_concurrency")}),
         ("Usage", {"fields": figures}),
+        ("Quotas", {"fields": ("max_channels", "max_messages", "max_mb", "max_concurrency")}),
     )
 
     @admin.display(description="messages")
@@ -173,7 +173,8 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
             forget_cached_keys()
         else:
             text = issue_key(obj)
-            messages.warning(request, f"The new key, shown only this once: {text}")
+            shown = '<code id="new-key">{}</code> <button type="button" data-copy="new-key">Copy</button>'
+            messages.warning(request, format_html("The new key, shown only this once: " + shown, text))
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

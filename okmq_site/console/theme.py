@@ -12,7 +12,17 @@ from accounts import roles
 
 
 def _item(title: str, icon: str, route: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{route}")}
+    link = reverse_lazy(f"admin:{route}")
+    return {"title": title, "icon": icon, "link": link, "active": lambda request: _is_at(request, str(link))}
+
+
+def _is_at(request: HttpRequest, link: str) -> bool:
+    """The theme's own rule takes schedules, which are below ``/admin/queues/``, for queues as well."""
+    if link == "/admin/":
+        return request.path == link
+    return request.path.startswith(link) and not (
+        link == "/admin/queues/" and request.path.startswith("/admin/queues/schedule/")
+    )
 
 
 def administers(request: HttpRequest) -> bool:

@@ -39,9 +39,17 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         asked=asked,
         filtered=any(asked.values()),
         problem=problem,
-        rows=[(entry, accounts.get(entry.account_id or 0, "")) for entry in entries[:PAGE]],
+        rows=[(one, accounts.get(one.account_id or 0, ""), _details(one)) for one in entries[:PAGE]],
         next=_next(asked, entries),
     )
+
+
+def _details(entry: Entry) -> list[tuple[str, str]]:
+    """Names and values in words: a list is its parts."""
+    return [
+        (name.replace("_", " "), ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in entry.detail.items()
+    ]
 
 
 def _cursor(text: str) -> tuple[int, int] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 
 from accounts import roles
@@ -17,11 +19,12 @@ from queues.broker import clock, overview
 from queues.broker.types import Encoding
 from queues.push import destinations as push
 from queues.push import testing
-from queues.push.overview import all_destinations, find_destination
-from queues.push.types import DestinationInfo, Status
+from queues.push.overview import all_destinations, find_destination, waiting
+from queues.push.types import OVER_HTTP, DestinationInfo, Status
 
 PAGE = 100
 ATTEMPTS = 50
+REFRESH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -72,23 +75,59 @@ def destination(request: HttpRequest, public_id: str) -> HttpResponse:
     return _draw(request, public_id)
 
 
+@page()
+def figures(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The part of the page that changes."""
+    return render(request, "console/_destination.html", _figures(request, public_id))
+
+
 def _draw(request: HttpRequest, public_id: str, new_secret: str | None = None) -> HttpResponse:
-    account_id, found = find_destination(public_id)
-    status = request.GET.get("status", "")
-    wanted = Status(status) if status in set(Status) else None
+    context = _figures(request, public_id)
+    found = context["destination"]
     return draw(
         request,
         "console/destination.html",
         found.name,
-        destination=found,
         queue=overview.find_queue(found.queue_id),
-        health=health(found),
-        attempts=push.deliveries(account_id, found.queue, public_id, status=wanted, limit=ATTEMPTS),
-        chosen=status,
-        statuses=[one.value for one in Status],
+        calling=calling(found),
+        signed=bool(found.config.get("signing", {}).get("enabled")),
         new_secret=new_secret,
         overlap=found.old_secret_until is not None and found.old_secret_until > clock.now(),
+        **context,
     )
+
+
+def _figures(request: HttpRequest, public_id: str) -> dict[str, Any]:
+    account_id, found = find_destination(public_id)
+    status = request.GET.get("status", "")
+    wanted = Status(status) if status in set(Status) else None
+    return {
+        "destination": found,
+        "health": health(found),
+        "waiting": waiting(found.id),
+        "attempts": push.deliveries(account_id, found.queue, public_id, status=wanted, limit=ATTEMPTS),
+        "chosen": status,
+        "statuses": [one.value for one in Status],
+        "may_operate": roles.may(request, roles.OPERATE),
+        "refresh_seconds": REFRESH_SECONDS,
+    }
+
+
+def calling(destination: DestinationInfo) -> list[tuple[str, str]]:
+    """How it is called and tried again, in words; of headers the names alone."""
+    config = destination.config
+    if destination.kind not in OVER_HTTP:
+        return []
+    policy = config["retry_policy"]
+    tries, first, longest = policy["max_attempts"], policy["initial_backoff_ms"], policy["max_backoff_ms"]
+    waits = f", {duration(first / 1000)} to {duration(longest / 1000)} apart" if tries > 1 else ""
+    signed = "yes" if config.get("signing", {}).get("enabled") else "no"
+    return [
+        ("Request", f"{config['method']}, at most {duration(config['timeout_ms'] / 1000)}"),
+        ("Attempts", f"{tries} at the most{waits}"),
+        ("Signed", signed),
+        ("Headers", ", ".join(config.get("headers", {})) or "none of its own"),
+    ]
 
 
 @page()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 
 from okmq_site.console.pages import draw, page
-from queues.admin.timeline import life
+from queues.admin.timeline import LIVING, life
 from queues.broker import contents, overview, search
 from queues.broker.types import Encoding, MessageView
 
@@ -45,6 +45,7 @@ def message(request: HttpRequest, queue_id: int, offset: int) -> HttpResponse:
         headers=pretty(view.headers),
         origin=_object(view.origin),
         timeline=life(queue.account_id, queue.name, view),
+        waits=view.state in LIVING,
         commands=commands(request, queue.name, view),
     )
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+from zoneinfo import ZoneInfo
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts import roles
 from okmq_site.console.model_pages import ModelPages
-from okmq_site.console.pages import refusal
+from okmq_site.console.pages import action, draw, page, refusal
 from okmq_site.console.tags import NOTHING, ago
+from queues.admin.message import pretty
 from queues.broker.errors import BrokerError
 from queues.models import Schedule
 from queues.tasks import schedules
+
+AHEAD = 5
+"""Due times that a schedule's page tells."""
 
 
 @admin.register(Schedule)
@@ -27,25 +34,12 @@ class ScheduleAdmin(ModelPages[Schedule]):
     search_fields = ("name", "account__email")
     ordering = ("next_run_at", "name")
     actions = ("run_now",)
-    fields = (
-        "name",
-        "account",
-        "cron",
-        "timezone",
-        "state",
-        "next_run",
-        "last_run",
-        "last_error",
-        "skipped",
-        "document",
-    )
-    readonly_fields = fields
 
     @display(  # type: ignore[untyped-decorator]
         description="state", label={"on": "success", "off": "warning", "failing": "danger"}
     )
     def state(self, schedule: Schedule) -> str:
-        return "failing" if schedule.last_error else "on" if schedule.enabled else "off"
+        return state_of(schedule)
 
     @admin.display(description="next", ordering="next_run_at")
     def next_run(self, schedule: Schedule) -> str:
@@ -76,3 +70,44 @@ class ScheduleAdmin(ModelPages[Schedule]):
                 self.message_user(request, f"{schedule.name}: {refusal(error)}", messages.ERROR)
             else:
                 self.message_user(request, f"{schedule.name}: task {made.task_id} was made.")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        schedule = self.get_object(request, object_id)
+        if schedule is None:
+            raise Http404
+        return schedule_page(request, schedule=schedule)
+
+
+@page()
+def schedule_page(request: HttpRequest, schedule: Schedule) -> HttpResponse:
+    """One schedule: when it is due, what it made last, and what it makes."""
+    return draw(
+        request,
+        "console/schedule.html",
+        schedule.name,
+        schedule=schedule,
+        state=state_of(schedule),
+        ahead=schedules.ahead(schedule, AHEAD) if schedule.enabled else [],
+        zone=ZoneInfo(schedule.timezone),
+        task=pretty(schedule.document),
+    )
+
+
+@action(roles.OPERATE)
+def run(request: HttpRequest, schedule_id: int) -> HttpResponse:
+    schedule = Schedule.objects.filter(pk=schedule_id).first()
+    if schedule is None:
+        raise Http404
+    made = schedules.run(schedule.account_id, schedule.name)
+    messages.success(request, f"Task {made.task_id} was made.")
+    return HttpResponseRedirect(reverse("admin:console_task", args=[made.task_id]))
+
+
+def state_of(schedule: Schedule) -> str:
+    return "failing" if schedule.last_error else "on" if schedule.enabled else "off"

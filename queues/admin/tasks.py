@@ -38,6 +38,15 @@ WORDS = {
 @page()
 def task_list(request: HttpRequest) -> HttpResponse:
     """The newest tasks of one queue."""
+    return draw(request, "console/tasks.html", "Tasks", **_listed(request))
+
+
+@page()
+def list_figures(request: HttpRequest) -> HttpResponse:
+    return render(request, "console/_tasks.html", _listed(request))
+
+
+def _listed(request: HttpRequest) -> dict[str, Any]:
     queues = task_queues()
     chosen = whole(request.GET.get("queue")) or (queues[0].id if queues else None)
     queue = next((one for one in queues if one.id == chosen), None)
@@ -56,32 +65,31 @@ def task_list(request: HttpRequest) -> HttpResponse:
         if found.next is not None:
             kept = {"queue": queue.id, "state": state, "before": found.next}
             following = "?" + urlencode({name: value for name, value in kept.items() if value})
-    return draw(
-        request,
-        "console/tasks.html",
-        "Tasks",
-        queues=queues,
-        queue=queue,
-        rows=rows,
-        state=state,
-        states=WORDS.items(),
-        next=following,
-    )
+    return {
+        "queues": queues,
+        "queue": queue,
+        "rows": rows,
+        "state": state,
+        "states": WORDS.items(),
+        "next": following,
+        "query": request.GET.urlencode(),
+        "refresh_seconds": REFRESH_SECONDS,
+    }
 
 
 @page()
 def task_page(request: HttpRequest, task_id: str) -> HttpResponse:
-    context = _context(task_id)
+    context = _context(request, task_id)
     message = context["task"].message
     return draw(request, "console/task.html", task_id, payload=pretty(message.body), **context)
 
 
 @page()
 def figures(request: HttpRequest, task_id: str) -> HttpResponse:
-    return render(request, "console/_task.html", _context(task_id))
+    return render(request, "console/_task.html", _context(request, task_id))
 
 
-def _context(task_id: str) -> dict[str, Any]:
+def _context(request: HttpRequest, task_id: str) -> dict[str, Any]:
     found = find_task(task_id)
     task = tasks.get(found.row.account_id, task_id)
     entries = tasks.history(found.row.account_id, task_id)[-ENTRIES:]
@@ -93,6 +101,7 @@ def _context(task_id: str) -> dict[str, Any]:
         "result": pretty(task.row.result),
         "may_run": task.state in (TaskState.SCHEDULED, TaskState.RETRY, TaskState.ARCHIVED),
         "may_cancel": not ended,
+        "may_operate": roles.may(request, roles.OPERATE),
         "refresh_seconds": REFRESH_SECONDS,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from queues.broker import clock, timeline
 from queues.broker.timeline import What
-from queues.broker.types import MessageView, Micros, State
+from queues.broker.types import ExpiryAction, MessageView, Micros, State
 
 TITLES = {
     What.PUBLISHED: "Published",
@@ -18,6 +18,9 @@ TITLES = {
     What.PUSHED: "Pushed",
     What.ACKED: "Acknowledged",
 }
+LIVING = (State.PENDING, State.PROCESSING, State.SCHEDULED)
+DIES = ("Expires", "and becomes a dead letter")
+REMOVED = ("Is removed", "its time is over then")
 SORTS = {What.NACKED: "failed", What.LEASE_EXPIRED: "failed"}
 
 
@@ -61,6 +64,7 @@ def _ahead(view: MessageView) -> list[Step]:
         steps.append(Step(view.deliver_at, "leased", "To be delivered"))
     if view.lease_until is not None:
         steps.append(Step(view.lease_until, "leased", "Lease ends", "unless settled or extended before"))
-    if view.expires_at is not None and view.expires_at > clock.now():
-        steps.append(Step(view.expires_at, "expires", "Expires"))
+    if view.sweep_at is not None and view.sweep_at > clock.now():
+        dies = view.state in LIVING and view.settings.on_expiry is ExpiryAction.DEAD_LETTER
+        steps.append(Step(view.sweep_at, "expires", *(DIES if dies else REMOVED)))
     return steps

@@ -19,6 +19,7 @@ from queues.admin import (
     queue_list,
     queue_page,
     queue_settings,
+    schedules,
     tasks,
 )
 
@@ -47,6 +48,7 @@ def patterns(site: AdminSite) -> list[URLPattern]:
         at("queues/<int:queue_id>/messages/<int:offset>/body/", message.body, "console_message_body"),
         at("destinations/", destinations.destination_list, "console_destinations"),
         at("destinations/<str:public_id>/", destinations.destination, "console_destination"),
+        at("destinations/<str:public_id>/figures/", destinations.figures, "console_destination_figures"),
         at("destinations/<str:public_id>/enable/", destinations.enable, "console_enable"),
         at("destinations/<str:public_id>/disable/", destinations.disable, "console_disable"),
         at("destinations/<str:public_id>/test/", destinations.send_test, "console_send_test"),
@@ -67,9 +69,11 @@ def patterns(site: AdminSite) -> list[URLPattern]:
             "console_replay_edited",
         ),
         at("tasks/", tasks.task_list, "console_tasks"),
+        at("tasks/figures/", tasks.list_figures, "console_tasks_figures"),
         at("tasks/<str:task_id>/", tasks.task_page, "console_task"),
         at("tasks/<str:task_id>/figures/", tasks.figures, "console_task_figures"),
         at("tasks/<str:task_id>/run/", tasks.run, "console_task_run"),
         at("tasks/<str:task_id>/cancel/", tasks.cancel, "console_task_cancel"),
+        at("schedules/<int:schedule_id>/run/", schedules.run, "console_schedule_run"),
         at("audit/", audit_page.audit_page, "console_audit"),
     ]

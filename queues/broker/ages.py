@@ -43,6 +43,12 @@ def last_before(db: Connection, queue_id: int, instant: Micros) -> int | None:
     return low if low >= lowest[0][0] else -1
 
 
+def end(db: Connection, queue_id: int) -> int:
+    """One more than the offset of the newest message."""
+    newest = _at_or_below(db, queue_id, 2**62)
+    return 0 if newest is None else newest[0] + 1
+
+
 def _at_or_below(db: Connection, queue_id: int, offset: int) -> tuple[int, Micros, bool] | None:
     rows = db.rows(sql.AT_OR_BELOW, queue=queue_id, offset=offset)
     return (rows[0][0], rows[0][1], bool(rows[0][2])) if rows else None

@@ -187,7 +187,7 @@ class _Look:
         floor, wanted = -1, self.wanted
         if wanted.published_before is not None:
             last = ages.last_before(self.db, self.queue_id, wanted.published_before + ages.SLACK)
-            if last is not None and last + 1 < before:
+            if last is not None and last + 1 < min(before, ages.end(self.db, self.queue_id)):
                 before = self.found.began_below = last + 1
         if wanted.published_after is not None:
             last = ages.last_before(self.db, self.queue_id, wanted.published_after - ages.SLACK)

@@ -347,7 +347,8 @@ class MessageView:
 
     ``claimed_at``: when it was last handed out, ``consumer`` to whom, while leased. ``last_error``: what the
     last failed delivery said. ``origin``: where the message was that this one was made from, a JSON object.
-    ``settings`` are the ones the message was published under."""
+    ``sweep_at``: when it is removed if nothing happens before, None: it stays; ``expires_at`` is the end of
+    its life, which its settings may spare it. ``settings`` are the ones the message was published under."""
 
     queue_id: int
     public_id: str
@@ -377,6 +378,7 @@ class MessageView:
     origin: str | None
     idempotency_key: str | None
     retries: int
+    sweep_at: Micros | None
     settings: QueueSettings
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 
-from queues.broker.queues import reading
+from queues.broker.queues import looking, reading
 from queues.models import Destination
-from queues.push import rows
+from queues.push import rows, sql
 from queues.push.errors import DestinationNotFound
-from queues.push.types import OVER_HTTP, DestinationInfo
+from queues.push.types import OVER_HTTP, DestinationInfo, Waiting
+
+MOST_WAITING = 10_000
+FAILING = Q(enabled=True, failures_in_row__gt=0) | (Q(enabled=False) & ~Q(disabled_reason=""))
+"""Enabled destinations whose last attempt failed, and those the server disabled for it."""
 
 
 def all_destinations(
@@ -20,7 +24,7 @@ def all_destinations(
     if queue_id is not None:
         found = found.filter(queue_id=queue_id)
     if failing:
-        found = found.filter(enabled=True, failures_in_row__gt=0)
+        found = found.filter(FAILING)
     with reading():
         return [rows.info(row, row.queue.name) for row in found.order_by("pk")[:limit]]
 
@@ -44,8 +48,13 @@ def urls_per_queue(account_id: int) -> dict[int, int]:
 
 
 def count_failing() -> int:
-    """Enabled destinations whose last attempt failed, and those the server disabled for it.
-    Raises Unavailable."""
-    failing = Q(enabled=True, failures_in_row__gt=0) | (Q(enabled=False) & ~Q(disabled_reason=""))
+    """Raises Unavailable."""
     with reading():
-        return Destination.objects.filter(failing, queue__deleted_at=None).count()
+        return Destination.objects.filter(FAILING, queue__deleted_at=None).count()
+
+
+def waiting(destination: int) -> Waiting:
+    """What waits for the destination with that number, or is on its way. Raises Unavailable."""
+    with looking() as db:
+        count, oldest = db.rows(sql.WAITING, destination=destination, most=MOST_WAITING + 1)[0]
+        return Waiting(min(count, MOST_WAITING), count > MOST_WAITING, oldest)

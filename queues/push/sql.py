@@ -26,6 +26,19 @@ whether any is ready, whether any has a partition key."""
 
 OPEN_DESTINATIONS_OF = Statement(_OPEN.format(filter="AND d.queue_id {in:queues}"))
 
+WAITING = Statement(
+    """
+    SELECT w.waiting, m.created_at FROM (
+        SELECT count(*) AS waiting, min(x.queue) AS queue, min(x.at) AS at FROM (
+            SELECT y.queue_id AS queue, y."offset" AS at FROM queues_destination d
+            JOIN queues_delivery y ON y.queue_id = d.queue_id AND y.lane = d.lane
+            WHERE d.id = :destination AND d.enabled ORDER BY y."offset" LIMIT :most
+        ) x
+    ) w LEFT JOIN queues_message m ON m.queue_id = w.queue AND m."offset" = w.at
+    """
+)
+"""How many deliveries there are of a destination, :most at the most, and when the first was published."""
+
 PROBE_LATER = Statement("UPDATE queues_destination SET probe_at = :at WHERE id = :destination")
 
 LOCK_DESTINATIONS = Statement("SELECT id FROM queues_destination WHERE id {in:ids} ORDER BY id {lock}")

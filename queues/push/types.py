@@ -108,6 +108,16 @@ class Attempt:
     """The message's body while it is stored, ``queues.broker.types.Encoding`` telling how to read it."""
 
 
+@dataclass(slots=True, frozen=True)
+class Waiting:
+    """Messages a destination has still to get: ``count``, or more of them; ``oldest``: when the first of them
+    was published."""
+
+    count: int
+    more: bool
+    oldest: Micros | None
+
+
 @dataclass(slots=True)
 class Unset:
     """The default of a parameter for which None means something."""

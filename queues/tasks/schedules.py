@@ -169,6 +169,17 @@ def _told(schedule: Schedule) -> dict[str, object]:
     return {name: getattr(schedule, name) for name in ("cron", "timezone", "enabled", "task")}
 
 
+def ahead(schedule: Schedule, count: int) -> list[datetime]:
+    """Its next due times, ``count`` at the most; the one that is due now, if nobody has noticed it yet,
+    first."""
+    found: list[datetime] = []
+    at = schedule.next_run_at
+    while at is not None and len(found) < count:
+        found.append(at)
+        at = _next_after(schedule, to_micros(at))
+    return found
+
+
 # ---------------------------------------------------------------- what is due
 
 

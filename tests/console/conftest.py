@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from accounts.models import Account
+from tests.broker.conftest import new_queue  # noqa: F401  (a fixture of theirs)
 from tests.broker.handle import Handle
 from tests.server import Server, ServerFactory
 

@@ -22,7 +22,7 @@ from tests.broker.handle import Handle
 
 from .destinations import new_attempt, new_destination
 from .people import Person
-from .test_roles import ACTIONS, console_routes
+from .test_roles import ACTIONS, console_routes, new_schedule
 
 Fields = dict[str, Any]
 NEW = "quite a long one 7"
@@ -65,6 +65,10 @@ def ended_task(q: Handle) -> Fields:
     return made
 
 
+def schedule(q: Handle) -> Fields:
+    return {"schedule_id": new_schedule(q).pk}
+
+
 def destination(q: Handle) -> Fields:
     made = new_destination(q)
     q.publish("m")
@@ -97,6 +101,7 @@ BUTTONS: dict[str, tuple[Callable[[Handle], Fields], str, str, int | None]] = {
     "console_cancel": (job, "dead_letters.cancel", "job {job_id}", None),
     "console_task_run": (ended_task, "task.run", "task {task_id}", 1),
     "console_task_cancel": (task, "task.cancel", "task {task_id}", 1),
+    "console_schedule_run": (schedule, "schedule.run", "schedule daily", None),
     "console_replay_edited": (dead, "dead_letters.edit", "queue {q}", 1),
 }
 """By name of the route: what has to be there, and what its row says."""

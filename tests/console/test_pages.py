@@ -9,11 +9,13 @@ import pytest
 from accounts.models import Account
 from queues import broker
 from queues.admin import dashboard
+from queues.admin.destinations import health
 from queues.broker import beats, clock
 from queues.broker.census import QueueFigures
 from queues.broker.overview import Overview
-from queues.broker.types import Ack, Encoding, Nack
+from queues.broker.types import Ack, Encoding, ExpiryAction, Nack
 from queues.models import Destination
+from tests.broker.conftest import NewQueue
 from tests.broker.handle import Handle, message
 from tests.broker.rows import age
 
@@ -195,6 +197,20 @@ def test_an_acked_and_a_scheduled_message_tell_their_life(viewer: Person, q: Han
     assert "To be delivered" in later and ("in 59 min" in later or "in 1 h" in later)
 
 
+def test_a_messages_page_tells_how_long_it_is_kept(viewer: Person, new_queue: NewQueue) -> None:
+    spared = {"ttl_seconds": 3600, "max_attempts": 1, "preserve_failed": True}
+    q = new_queue(**spared)
+    q.publish("m")
+    text = viewer.read(f"queues/{q.id}/messages/0/")
+    assert "Is removed its time is over then" in text
+    q.kill("m")
+    text = viewer.read(f"queues/{q.id}/messages/0/")
+    assert "Is removed" not in text and "Kept until it is dealt with" in text
+    q = new_queue(ttl_seconds=3600, on_expiry=ExpiryAction.DEAD_LETTER)
+    q.publish("m")
+    assert "Expires and becomes a dead letter" in viewer.read(f"queues/{q.id}/messages/0/")
+
+
 def test_destinations_tell_their_health(viewer: Person, q: Handle) -> None:
     instant = clock.now()
     states: dict[str, dict[str, Any]] = {
@@ -207,10 +223,22 @@ def test_destinations_tell_their_health(viewer: Person, q: Handle) -> None:
     for word, fields in states.items():
         one = new_destination(q, name=f"is-{word}", **fields)
         text = viewer.read(f"destinations/{one.public_id}/")
-        assert f"is-{word}" in text and f" {word} https://example.com/" in text
+        assert f"is-{word}" in text and f" {word} {health(one).text}" in text
     failing = viewer.read("destinations/?failing=1")
     assert "is-failing" in failing and "is-parked" in failing and "is-healthy" not in failing
+    assert "is-disabled" in failing  # the server did that
     viewer.get("destinations/nothing/", 404)
+
+
+def test_a_destination_tells_what_waits_for_it_and_how_it_is_called(viewer: Person, q: Handle) -> None:
+    one = new_destination(q)
+    assert "nothing waits for it" in viewer.read(f"destinations/{one.public_id}/")
+    q.publish("a", "b")
+    age(q, 7200)
+    text = viewer.read(f"destinations/{one.public_id}/figures/")
+    assert "Waiting 2 the first was published 2 h ago" in text
+    text = viewer.read(f"destinations/{one.public_id}/")
+    assert "Request POST, at most 30 s Attempts 5 at the most, 1 s to 1 min apart Signed no" in text
 
 
 def test_an_attempt_shows_request_and_answer(viewer: Person, q: Handle) -> None:

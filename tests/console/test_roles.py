@@ -11,8 +11,10 @@ from accounts.models import Account, ApiKey
 from queues import broker
 from queues.broker import letters
 from queues.broker.types import Nack
-from queues.models import DeliveryLog
+from queues.models import DeliveryLog, Schedule
+from queues.tasks import schedules
 from queues.tasks.create import create
+from queues.tasks.schedules import NewSchedule
 from queues.tasks.types import NewTask
 from tests.broker.handle import Handle
 
@@ -23,8 +25,9 @@ from .people import Person
 LOOKED_AT = {
     "console_figures", "console_queues", "console_queue", "console_queue_figures", "console_messages",
     "console_message", "console_message_body", "console_destinations", "console_destination",
-    "console_attempt", "console_audit", "console_letters", "console_letter_list", "console_job",
-    "console_job_figures", "console_tasks", "console_task", "console_task_figures",
+    "console_attempt", "console_audit", "console_destination_figures", "console_letters",
+    "console_letter_list", "console_job",
+    "console_job_figures", "console_tasks", "console_tasks_figures", "console_task", "console_task_figures",
 }  # fmt: skip
 FORMS = {"console_letter_preview": "operator", "console_edit": "operator", "console_settings": "admin"}
 """Looked at by those only who may go on from there: the least role that may."""
@@ -42,6 +45,7 @@ ACTIONS = {
     "console_cancel": "operator",
     "console_task_run": "operator",
     "console_task_cancel": "operator",
+    "console_schedule_run": "operator",
     "console_replay_edited": "operator",
 }
 """By name of the route: the least role that may press it."""
@@ -81,6 +85,8 @@ def path_of(route: str, q: Handle) -> str:
     if "<str:task_id>" in path:
         made = create(q.account_id, NewTask(type="demo", payload="{}", queue=q.name))
         path = path.replace("<str:task_id>", made.task_id)
+    if "<int:schedule_id>" in path:
+        path = path.replace("<int:schedule_id>", str(new_schedule(q).pk))
     if "<int:job_id>" in path:
         job = letters.purge(q.account_id, q.name, per_second=1).job
         assert job is not None
@@ -91,6 +97,11 @@ def path_of(route: str, q: Handle) -> str:
             "<int:log_id>", str(entry.pk)
         )
     return path
+
+
+def new_schedule(q: Handle) -> Schedule:
+    task = NewTask(type="demo", payload="{}", queue=q.name)
+    return schedules.put(q.account_id, NewSchedule("daily", "@daily", None, "UTC", True, task, "{}"))[0]
 
 
 def test_every_page_and_button_is_known_here() -> None:

@@ -80,5 +80,10 @@ def test_schedules_are_shown_and_made_to_run_now(viewer: Person, operator: Perso
     assert not Queue.objects.filter(account_id=t.account_id, name=t.queue).exists()
     assert "was made" in operator.press("queues/schedule/", **form)
     assert len(tasks.list_tasks(t.account_id, t.queue)) == 1
-    assert viewer.read(f"queues/schedule/{schedule.pk}/change/")
+    text = viewer.read(f"queues/schedule/{schedule.pk}/change/")
+    assert "Due times passed over 0" in text and text.count(" 03:00:00 ") == 5
+    assert tasks.list_tasks(t.account_id, t.queue)[0].task_id in text
+    assert "Make a task now" not in text
+    assert "was made" in operator.press(f"schedules/{schedule.pk}/run/")
+    assert len(tasks.list_tasks(t.account_id, t.queue)) == 2
     viewer.get("queues/schedule/add/", 403)

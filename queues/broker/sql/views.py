@@ -25,7 +25,8 @@ VIEW = f"""
     coalesce(d.claimed_at, m.claimed_at), m.last_error, m.acked_at,
     CASE WHEN d.state = 2 AND d.due_at <= :now AND d.attempts >= d.max_attempts THEN d.due_at
         ELSE m.dead_at END,
-    m.dead_reason, coalesce(d.consumer, ''), m.origin, m.idempotency_key, m.retries, m.settings_id
+    m.dead_reason, coalesce(d.consumer, ''), m.origin, m.idempotency_key, m.retries,
+    CASE WHEN d.state IS NULL THEN m.sweep_at ELSE d.sweep_at END, m.settings_id
 """
 WITH_DELIVERY = """
     FROM queues_message m LEFT JOIN queues_delivery d
