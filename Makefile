@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients screenshots bench clean
+.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients screenshots bench bench-peers clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
@@ -59,9 +59,13 @@ clients: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	OKMQ_TEST_DATABASE=sqlite $(BIN)/python -m tests.console.screenshots
 
-# About a quarter of an hour, on a machine that does nothing else: writes the table in benchmarks/README.md.
+# About an hour, on a machine that does nothing else: writes docs/benchmarks.md and its chart.
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/run.py --readme $(ARGS)
+	$(BIN)/python benchmarks/run.py --docs $(ARGS)
+
+# What `bench` measures beside this server: RabbitMQ (needs root), procrastinate, pg-boss (needs Node.js), granian.
+bench-peers: $(BIN)/python
+	PYTHON=$(BIN)/python benchmarks/peers/install
 
 # Newest versions that pyproject.toml allows, as names, versions and hashes only.
 lock: $(BIN)/python

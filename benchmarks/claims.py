@@ -16,7 +16,7 @@ from itertools import repeat
 import generator
 from figures import Figure, Target
 from scenarios import Effort
-from server import EMAIL, Server, Site
+from server import Site
 from wire import Wire
 
 SHALLOW = 1_000
@@ -37,12 +37,11 @@ def claims(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
     with site.server(database) as server:
         filled = Figure("claims", "filling, in-process batches of 1,000", "msg/s", database)
         for name in titles:
-            body = json.dumps({"name": name} | SETTINGS).encode()
-            Wire(server.port, server.key).call("POST", "/queues", body, expect=201)
-        _fill(server, "shallow", SHALLOW, "now")
-        filled.values.append(_fill(server, "deep", deep, "now"))
-        filled.values.append(_fill(server, "behind", deep, "later"))
-        _fill(server, "behind", SHALLOW, "now")
+            server.make_queue(name, **SETTINGS)
+        server.fill("shallow", SHALLOW)
+        filled.values.append(server.fill("deep", deep))
+        filled.values.append(server.fill("behind", deep, "later"))
+        server.fill("behind", SHALLOW)
         yield filled
         wire = Wire(server.port, server.key)  # only now: filling takes longer than idle connections live
         for limit, rounds in LIMITS.items():
@@ -91,10 +90,3 @@ def _claim(wire: Wire, queue: str, limit: int) -> float:
     new = [{"id": str(uuid.uuid4()), "body": text} for text in repeat("x" * generator.BODY_BYTES, limit)]
     wire.call("POST", f"/queues/{queue}/messages", json.dumps(new).encode(), expect=204)
     return milliseconds
-
-
-def _fill(server: Server, queue: str, count: int, when: str) -> float:
-    """Messages a second."""
-    began = time.perf_counter()
-    server.run_python(str(generator.HERE / "fill.py"), EMAIL, queue, str(count), when)
-    return count / (time.perf_counter() - began)

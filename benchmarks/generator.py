@@ -21,6 +21,9 @@ TOOLS = CACHE / "venv" / "bin"
 
 BODY_BYTES = 256
 LONGEST_RUN_SECONDS = 60
+WRONG = ("lost", "duplicated", "foreign", "errors", "ack_rejected")
+"""What a generator counts, and must not meet."""
+
 UNFINISHED = 3
 """The generator's exit code when it was stopped by its time limit."""
 
@@ -73,8 +76,13 @@ def run(url: str, key: str, pids: list[int], **options: Any) -> dict[str, Any]:
     done = subprocess.run(command(url, key, pids, **options), capture_output=True, text=True, check=False)
     if done.returncode not in (0, UNFINISHED):
         raise LoadFailed(f"{options}: exit {done.returncode} {done.stdout}{done.stderr}")
-    figures: dict[str, Any] = json.loads(done.stdout)
-    wrong = [name for name in ("lost", "duplicated", "foreign", "errors", "ack_rejected") if figures[name]]
+    return checked(options, done.stdout)
+
+
+def checked(options: dict[str, Any], printed: str) -> dict[str, Any]:
+    """The figures a generator printed, if nothing went wrong."""
+    figures: dict[str, Any] = json.loads(printed)
+    wrong = [name for name in WRONG if figures.get(name)]
     if wrong:
-        raise LoadFailed(f"{options}: {wrong} {done.stdout}")
+        raise LoadFailed(f"{options}: {wrong} {printed}")
     return figures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import logging
 import os
 import re
@@ -12,22 +13,26 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 from generator import CACHE, HERE
+from wire import Wire
 
 ROOT = HERE.parent
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 EMAIL = "bench@example.com"
 START_SECONDS = 60
 STOP_SECONDS = 40
+SERVE = ("manage.py", "serve", "--port", "0")
 IN_MEMORY = ("tmpfs", "ramfs")
 
 
@@ -88,9 +93,16 @@ class Server:
     """One installation and the process that serves it. ``environment`` is also that of its helpers."""
 
     def __init__(
-        self, folder: Path, database_url: str | None, database_pid: int | None, **settings: str
+        self,
+        folder: Path,
+        database_url: str | None,
+        database_pid: int | None,
+        *arguments: str,
+        program: Sequence[str] = SERVE,
+        **settings: str,
     ) -> None:
         self.folder = folder
+        self._program = program
         self.database_pid = database_pid
         self.environment = _clean_environment() | {
             "PYTHONUNBUFFERED": "1",
@@ -99,9 +111,13 @@ class Server:
             **settings,
         }
         self._log = folder / "output.txt"
+        self._start(*arguments)
+        self.key = self.run_python("manage.py", "createkey", EMAIL).strip()
+
+    def _start(self, *arguments: str) -> None:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", "0"],
+                [sys.executable, *self._program, *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -110,13 +126,18 @@ class Server:
                 start_new_session=True,
             )
         self.url = self._await_live()
-        self.key = self.run_python("manage.py", "createkey", EMAIL).strip()
+
+    def restart(self, *arguments: str) -> None:
+        """On the same database, with other ``arguments`` of ``serve``."""
+        self.stop()
+        self._start(*arguments)
 
     def _await_live(self) -> str:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             if found := re.search(r"listening on (http://\S+)", self.output()):
-                with urllib.request.urlopen(f"{found[1]}/live", timeout=START_SECONDS):
+                with contextlib.suppress(ConnectionError, urllib.error.URLError):
+                    urllib.request.urlopen(f"{found[1]}/live", timeout=START_SECONDS).close()
                     return found[1]
             time.sleep(0.05)
         self.stop()
@@ -124,6 +145,23 @@ class Server:
 
     def output(self) -> str:
         return self._log.read_text(errors="replace")
+
+    def make_queue(self, name: str, **queue_settings: Any) -> None:
+        body = json.dumps({"name": name} | queue_settings).encode()
+        Wire(self.port, self.key).call("POST", "/queues", body, expect=201)
+
+    def stats(self, queue: str) -> dict[str, int]:
+        """How many messages the queue has, by state, and their ``total``."""
+        found: dict[str, int] = json.loads(
+            Wire(self.port, self.key).call("GET", f"/queues/{queue}/stats", expect=200)
+        )
+        return found
+
+    def fill(self, queue: str, count: int, when: str = "now") -> float:
+        """Messages a second at which ``fill.py`` published this many into the queue."""
+        began = time.perf_counter()
+        self.run_python(str(HERE / "fill.py"), EMAIL, queue, str(count), when)
+        return count / (time.perf_counter() - began)
 
     def run_python(self, *arguments: str) -> str:
         """Run another program of this installation; what it printed."""
@@ -169,8 +207,11 @@ class Site:
         self.postgres = postgres(self.folder, postgres_url) if POSTGRESQL in databases else None
 
     @contextlib.contextmanager
-    def server(self, database: str, **settings: str) -> Iterator[Server]:
-        """A server on a fresh database, which is removed afterwards."""
+    def server(
+        self, database: str, *arguments: str, program: Sequence[str] = SERVE, **settings: str
+    ) -> Iterator[Server]:
+        """A server on a fresh database, which is removed afterwards. ``arguments``: of ``serve``, or of
+        another ``program`` in Python."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         url = pid = None
@@ -179,7 +220,7 @@ class Site:
             url, pid = self.postgres.make_database(), self.postgres.pid
         server = None
         try:
-            server = Server(folder, url, pid, **settings)
+            server = Server(folder, url, pid, *arguments, program=program, **settings)
             yield server
         finally:
             if server is not None:

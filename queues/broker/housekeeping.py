@@ -30,6 +30,17 @@ log = logging.getLogger("okmq.housekeeping")
 CHUNK = 1_000
 HELD_FOR = timedelta(seconds=15)
 
+RESTS = 14
+"""Times as long as a chunk took that nothing is removed after it, while there is more: removing a million
+messages must not be felt by those who publish and receive meanwhile."""
+
+NO_REST_AFTER_SECONDS = 1200
+"""The rest shrinks to nothing while a chore finds no end for so long: what is over must not become
+more and more only because so much is over all the time."""
+
+ROUND_SECONDS = 5.0
+"""The longest that one chore keeps the others waiting, and less than the duty is held for."""
+
 
 def own_name() -> str:
     """This process. Asked for each time: the module may have been imported before the processes forked."""
@@ -53,11 +64,12 @@ PURGES: list[Chore] = [
 def run(stop: threading.Event) -> None:
     """Keep house until ``stop`` is set. Survives a database that is away for a while."""
     next_sweep = 0.0
+    unfinished: Unfinished = {}
     while not stop.is_set():
         try:
             if in_transaction(hold_duty):
                 sweeping = time.monotonic() >= next_sweep
-                _tidy(stop, sweeping=sweeping)
+                _tidy(stop, unfinished, sweeping=sweeping)
                 if sweeping:
                     next_sweep = time.monotonic() + settings.OKMQ_SWEEP_SECONDS
         except ShuttingDown:
@@ -88,7 +100,11 @@ def leave_duty(tx: Transaction, name: str) -> None:
     Duty.objects.filter(name=name, holder=own_name()).update(until=to_datetime(tx.now))
 
 
-def _tidy(stop: threading.Event, *, sweeping: bool) -> None:
+Unfinished = dict[Chore, float]
+"""Since when (monotonic seconds) a chore has had more to do than one round of it does."""
+
+
+def _tidy(stop: threading.Event, unfinished: Unfinished, *, sweeping: bool) -> None:
     promoted = 0
     for queue_id in in_transaction(due.queues_due):
         count = CHUNK
@@ -96,19 +112,35 @@ def _tidy(stop: threading.Event, *, sweeping: bool) -> None:
             count = in_transaction(partial(due.promote, queue_id=queue_id))
             promoted += count
     _log_done(logging.DEBUG, "due.promote", promoted)
-    for sweep in SWEEPS if sweeping else ():
-        _repeat(stop, sweep, until=CHUNK)
+    for sweep in SWEEPS:
+        if sweeping or sweep in unfinished:
+            _repeat(stop, sweep, unfinished, until=CHUNK)
     for purge in PURGES:
-        _repeat(stop, purge, until=1)
+        _repeat(stop, purge, unfinished, until=1)
 
 
-def _repeat(stop: threading.Event, chore: Chore, until: int) -> None:
-    """Do the chore until it finds fewer than ``until`` rows."""
+def _repeat(stop: threading.Event, chore: Chore, unfinished: Unfinished, until: int) -> None:
+    """Do the chore until it finds fewer than ``until`` rows, or its round is over."""
+    began = now = time.monotonic()
+    since = unfinished.pop(chore, began)
     total, found = 0, until
-    while not stop.is_set() and found >= until:
+    while found >= until and not stop.is_set():
+        if now >= began + ROUND_SECONDS:
+            unfinished[chore] = since
+            break
         found = _do(chore)
         total += found
+        done = time.monotonic()
+        if found >= CHUNK:
+            stop.wait(rest(done - now, done - since))
+        now = time.monotonic()
     _log_done(logging.INFO, f"{chore.__module__.rpartition('.')[2]}.{chore.__name__}", total)
+
+
+def rest(took: float, behind: float) -> float:
+    """Seconds to wait after a chunk that took so long, of a chore that has been at it for ``behind``
+    seconds."""
+    return took * RESTS * max(0.0, 1 - behind / NO_REST_AFTER_SECONDS)
 
 
 def _log_done(level: int, chore: str, rows: int) -> None:

@@ -126,3 +126,38 @@ def test_housekeeping_survives_a_database_that_is_away(
     q.publish("m", deliver_at=clock.now() + clock.micros(10))
     age(q, 11)
     eventually(lambda: Delivery.objects.get(queue_id=q.id).state == DeliveryState.READY)
+
+
+def test_a_chore_that_has_very_much_to_do_lets_others_work() -> None:
+    """It rests for longer than it works, until it has been behind for very long."""
+    assert housekeeping.rest(0.02, behind=0) == pytest.approx(0.02 * housekeeping.RESTS)
+    assert housekeeping.rest(0.02, behind=housekeeping.NO_REST_AFTER_SECONDS / 2) == pytest.approx(
+        0.01 * housekeeping.RESTS
+    )
+    assert housekeeping.rest(0.02, behind=housekeeping.NO_REST_AFTER_SECONDS * 2) == 0
+
+
+def test_a_chore_that_does_not_end_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def endless(tx: object, limit: int) -> int:
+        calls.append("endless")
+        return limit
+
+    def other(tx: object, limit: int) -> int:
+        calls.append("other")
+        if calls.count("other") == 3:
+            stop.set()
+        return 0
+
+    monkeypatch.setattr(housekeeping, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(housekeeping, "SWEEPS", [endless])
+    monkeypatch.setattr(housekeeping, "PURGES", [other])
+    stop = threading.Event()
+    unfinished: housekeeping.Unfinished = {}
+    housekeeping._tidy(stop, unfinished, sweeping=True)
+    since = unfinished[endless]
+    while not stop.is_set():
+        housekeeping._tidy(stop, unfinished, sweeping=False)
+    assert calls.count("endless") >= 3 and calls.count("other") == 3
+    assert unfinished[endless] == since

@@ -1,0 +1,61 @@
+"""This server under gunicorn, as it is served, beside itself under granian (``granian_server.py``)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import generator
+from figures import Figure
+from generator import CACHE, HERE
+from growth import TURNS
+from parked import POLL_SECONDS, RECEIVERS, Parked
+from scenarios import Effort
+from server import SERVE, Server, Site
+
+GRANIAN = CACHE / "granian"
+SERVERS = {"gunicorn": SERVE, "granian": (str(HERE / "granian_server.py"),)}
+
+
+def servers(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
+    """Lives of single messages at 1, 8 and 32 connections, in turn, and with parked receivers."""
+    if not GRANIAN.is_dir():
+        print("    granian is not installed", flush=True)
+        return
+    settings = {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(GRANIAN), os.environ.get("PYTHONPATH", "")))),
+        "OKMQ_POLL_SECONDS": str(POLL_SECONDS),
+    }
+    with contextlib.ExitStack() as stack:
+        up = {
+            name: stack.enter_context(site.server(database, program=program, **settings))
+            for name, program in SERVERS.items()
+        }
+        for connections in (1, 8, 32):
+            yield from _compare(up, database, effort, connections, f"c={connections}")
+        waiting = [Parked(server) for server in up.values()]
+        yield from _compare(up, database, effort, 8, f"c=8, {RECEIVERS} receivers parked")
+        for receivers in waiting:
+            receivers.leave(parked=True)
+
+
+def _compare(
+    up: dict[str, Server], database: str, effort: Effort, connections: int, load: str
+) -> Iterator[Figure]:
+    title = f"single messages, full life, {load}"
+    figures = {name: Figure("servers", f"{title}, {name}", "lives/s", database) for name in up}
+    ratio = Figure("servers", f"{title}, granian against gunicorn", "x", database)
+    count = effort.count(300 if connections == 1 else 800)
+    for _ in range(effort.repetitions):
+        seconds = dict.fromkeys(up, 0.0)
+        for _ in range(TURNS):
+            for name, server in up.items():
+                run = generator.run(
+                    server.url, server.key, [], mode="lifecycle", c=connections, n=count, batch=1
+                )
+                seconds[name] += run["seconds"]
+        for name, figure in figures.items():
+            figure.values.append(TURNS * count / seconds[name])
+        ratio.values.append(figures["granian"].values[-1] / figures["gunicorn"].values[-1])
+    yield from (*figures.values(), ratio)
