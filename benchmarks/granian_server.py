@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -30,15 +31,7 @@ def application() -> Callable[..., Iterable[bytes]]:
     process._settle_memory()
     Crew(services_of_each_web_process()).start()
     WORKER.stand()
-    stopped = signal.getsignal(signal.SIGTERM)
-
-    def stop(signum: int, frame: Any) -> None:
-        begin()
-        WORKER.begin_stop()
-        if callable(stopped):
-            stopped(signum, frame)
-
-    signal.signal(signal.SIGTERM, stop)
+    _on_stop(begin, WORKER.begin_stop)
 
     def logged(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         began = time.perf_counter()
@@ -57,6 +50,20 @@ def application() -> Callable[..., Iterable[bytes]]:
         return body
 
     return logged
+
+
+def _on_stop(*actions: Callable[[], None]) -> None:
+    """granian sets its own handlers after this; each signal they get is also written here."""
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+
+    def wait() -> None:
+        os.read(told, 1)
+        for action in actions:
+            action()
+
+    threading.Thread(target=wait, name="stop", daemon=True).start()
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import signal
 import sys
 import time
 import traceback
@@ -67,6 +68,9 @@ LONGEST_REASON = 900
 
 def main() -> int:
     chosen = _arguments()
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("stopped")
+    )  # by way of what ends the processes it started
     effort = QUICK if chosen.quick else FULL
     if chosen.repetitions:
         effort = Effort(chosen.repetitions, effort.scale)

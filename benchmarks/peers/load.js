@@ -17,6 +17,7 @@ class Run {
     this.seen = new Uint8Array(this.n);
     this.latencies = [];
     this.received = this.acked = this.duplicated = this.foreign = this.taken = 0;
+    this.atEnd = []; // called by a driver when the last message has come
     this.padding = "x".repeat(this.size);
     this.finished = new Promise((resolve) => { this.finish = resolve; });
   }
@@ -106,7 +107,8 @@ async function main(open) {
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const figures = {
     msgs_per_s: run.acked / seconds, p50_ms: at(0.5), p99_ms: at(0.99), seconds,
-    lost: run.n - run.received, duplicated: run.duplicated, foreign: run.foreign, errors: 0, ack_rejected: 0,
+    lost: run.n - run.received, duplicated: run.duplicated, foreign: run.foreign,
+    errors: run.n - run.acked, ack_rejected: 0,
     gen_cpu_s: (used.user + used.system) / 1e6,
   };
   console.log(JSON.stringify(figures));

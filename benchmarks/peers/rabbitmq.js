@@ -11,16 +11,19 @@ async function open(run, role) {
   await channel.assertQueue(run.queue, { durable: true, arguments: { "x-queue-type": "quorum" } });
   let wake = () => {};
   let unacked = [];
-  const ack = async () => {
+  const ack = () => {
     const count = unacked.length;
+    if (!count) return;
     channel.ack(unacked[count - 1], true);
     unacked = [];
     run.done(count);
   };
+  run.atEnd.push(ack);
   const arrived = (message) => {
     run.note(message.content.toString("latin1"));
     unacked.push(message);
-    if (unacked.length >= run.batch || run.received >= run.n) ack();
+    if (unacked.length >= run.batch) ack();
+    if (run.received >= run.n) run.atEnd.forEach((last) => last()); // also of those whose batch is not full
     wake();
   };
   const consume = async () => {
