@@ -16,9 +16,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise, permutations
+from math import inf
 
 from tests.faults.history import Call, Delivery, Final, History, How, Publication
+
+Given = tuple[Call, Delivery]
+MANY = 6
+"""Deliveries of one message, beyond which not all of their orders are looked at."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,32 @@ class Checker:
                     self.published[one.token] = one
                 if call.how is How.OK:
                     self.accepted[one.token] = one
-        self.deliveries: dict[str, list[tuple[Call, Delivery]]] = defaultdict(list)
+        self.settled: dict[str, list[Call]] = defaultdict(list)
+        for call in history.of("ack", "nack"):
+            self.settled[call.token].append(call)
+        self.deliveries: dict[str, list[Given]] = defaultdict(list)
         # By their ends: of two that wait, the one that began first need not be served first.
         for call in sorted(history.of("receive"), key=lambda call: call.ended):
             for delivery in call.delivered:
                 self.deliveries[delivery.token].append((call, delivery))
-        self.settled: dict[str, list[Call]] = defaultdict(list)
-        for call in history.of("ack", "nack"):
-            self.settled[call.token].append(call)
+        for token, many in self.deliveries.items():
+            self.deliveries[token] = self._likeliest_order(many)
+
+    def _likeliest_order(self, many: list[Given]) -> list[Given]:
+        """Of deliveries whose calls overlap, the order that explains best what was seen: an answer may have
+        been under way for long while others were given."""
+        if len(many) > MANY or all(
+            first.ended < second.started for (first, _), (second, _) in pairwise(many)
+        ):
+            return many
+        return min(filter(_is_possible, map(list, permutations(many))), key=self._oddities)
+
+    def _oddities(self, order: list[Given]) -> int:
+        falls = sum(
+            (one.attempt or 0) > (two.attempt or inf) or (one.receipt or 0) > (two.receipt or inf)
+            for (_, one), (_, two) in combinations(order, 2)
+        )
+        return falls + sum(self._intrudes(*first, second) for first, (second, _) in pairwise(order))
 
     def violations(self) -> list[Violation]:
         checks = {
@@ -92,7 +115,7 @@ class Checker:
     def _there(self, token: str) -> bool:
         return token in self.final.states or (not self.rules.kept and token in self.deliveries)
 
-    def _of(self, token: str) -> list[tuple[Call, Delivery]]:
+    def _of(self, token: str) -> list[Given]:
         return self.deliveries.get(token, [])
 
     def nothing_is_invented(self) -> Iterator[str]:
@@ -107,16 +130,20 @@ class Checker:
     def leases_are_exclusive(self) -> Iterator[str]:
         for token, many in self.deliveries.items():
             for (first, one), (second, _) in pairwise(many):
-                until = first.started + one.lease - self.rules.slack
-                given_back = any(
-                    call.started <= second.ended and call.how is not How.FAILED
-                    for call in self.settled[token]
-                    if call.what == "nack"
-                    # Without a receipt it gives back what is held when it takes effect, not when it was sent.
-                    and (call.started if call.receipt is not None else call.ended) >= first.started
-                )
-                if second.ended < until and not given_back:
+                if self._intrudes(first, one, second):
                     yield f"{token} went to {second.client} while {first.client} held it"
+
+    def _intrudes(self, first: Call, delivery: Delivery, second: Call) -> bool:
+        """Whether the second got the message inside the first one's lease."""
+        until = first.started + delivery.lease - self.rules.slack
+        given_back = any(
+            call.started <= second.ended and call.how is not How.FAILED
+            for call in self.settled[delivery.token]
+            if call.what == "nack"
+            # Without a receipt it gives back what is held when it takes effect, not when it was sent.
+            and (call.started if call.receipt is not None else call.ended) >= first.started
+        )
+        return second.ended < until and not given_back
 
     def superseded_receipts_settle_nothing(self) -> Iterator[str]:
         for token, many in self.deliveries.items():
@@ -206,6 +233,11 @@ class Checker:
     def counters_equal_recounts(self) -> Iterator[str]:
         if self.final.counted != self.final.recounted:
             yield f"counted {self.final.counted}, recounted {self.final.recounted}"
+
+
+def _is_possible(order: list[Given]) -> bool:
+    """None of them had ended before one began that comes earlier."""
+    return all(second.ended >= first.started for (first, _), (second, _) in combinations(order, 2))
 
 
 def check(history: History, final: Final, rules: Rules) -> list[Violation]:

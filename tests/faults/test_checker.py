@@ -171,3 +171,15 @@ def test_a_call_that_was_refused_changed_nothing() -> None:
     assert story.broken() == set()
     story.final.states["z"], story.final.bodies["z"] = "pending", "body z"
     assert story.broken() == {"I2"}
+
+
+def test_an_answer_that_was_long_under_way_is_of_before() -> None:
+    """Its client stood still while it was given; the lease was over and the message with another."""
+    story = Story()
+    story.take_b.ended = 40.0
+    story.nack_b.started, story.nack_b.ended, story.nack_b.how = 41.0, 41.5, How.FAILED
+    for call, started in ((story.take_b_again, 20.0), (story.nack_b_again, 22.0)):
+        call.started, call.ended = started, started + 0.5
+    assert story.broken() == set()
+    story.take_b_again.delivered = (story.delivery("b", 1, 70),)
+    assert "I7" in story.broken()
