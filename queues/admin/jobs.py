@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts import roles
 from okmq_site.console.pages import action, draw, page
+from queues.admin.letters import described
 from queues.broker import letters
 
 REFRESH_SECONDS = 2
@@ -18,18 +19,26 @@ REFRESH_SECONDS = 2
 
 @page()
 def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
-    context = _context(job_id)
+    context = _context(request, job_id)
     job = context["job"]
     return draw(request, "console/job.html", f"{job.kind.capitalize()} {job.id}", **context)
 
 
 @page()
 def figures(request: HttpRequest, job_id: int) -> HttpResponse:
-    return render(request, "console/_job.html", _context(job_id))
+    return render(request, "console/_job.html", _context(request, job_id))
 
 
-def _context(job_id: int) -> dict[str, Any]:
-    return {"job": letters.get_job(job_id), "refresh_seconds": REFRESH_SECONDS}
+def _context(request: HttpRequest, job_id: int) -> dict[str, Any]:
+    job = letters.get_job(job_id)
+    rest = max(job.expected - job.done, 0) if job.open and job.expected is not None else 0
+    return {
+        "job": job,
+        "which": described(job.wanted),
+        "left": rest / job.per_second if job.per_second else 0,
+        "may_operate": roles.may(request, roles.OPERATE),
+        "refresh_seconds": REFRESH_SECONDS,
+    }
 
 
 @action(roles.OPERATE)

@@ -15,6 +15,8 @@ from queues.admin.fields import Wrong, moment, whole
 from queues.broker import letters, overview
 from queues.broker.letters import Cursor, Preview, Wanted
 from queues.broker.overview import QueueEntry
+from queues.broker.types import Micros
+from queues.fields import to_datetime
 
 PAGE = 50
 FILTERS = ("reason", "tag", "text", "younger", "older")
@@ -94,6 +96,23 @@ def wanted(asked: QueryDict) -> Wanted:
     )
 
 
+def described(wanted: Wanted) -> str:
+    """Which letters are meant, in words."""
+    if wanted.ids is not None:
+        count = len(wanted.ids)
+        return f"The {count:,} selected." if count > 1 else "The selected one."
+    told = [f"{name}: {value}" for name in ("reason", "tag", "text") if (value := getattr(wanted, name))]
+    if wanted.died_after is not None:
+        told.append(f"died after {_minute(wanted.died_after)}")
+    if wanted.died_before is not None:
+        told.append(f"died before {_minute(wanted.died_before)}")
+    return "; ".join(told) + "." if told else "All dead letters of the queue."
+
+
+def _minute(at: Micros) -> str:
+    return f"{to_datetime(at):%Y-%m-%d %H:%M} UTC"
+
+
 @page(roles.OPERATE)
 def letter_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
     """How many and which, before anything is done. Changes nothing."""
@@ -122,6 +141,7 @@ def _confirm(
         order=order,
         seen=seen,
         was=was,
+        which=described(order.wanted),
         asked={name: request.POST.get(name, "") for name in FILTERS},
         queues=[one for one in overview.list_queues(limit=500) if one.account_id == queue.account_id],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from queues.broker import clock, timeline
@@ -21,17 +22,21 @@ TITLES = {
 LIVING = (State.PENDING, State.PROCESSING, State.SCHEDULED)
 DIES = ("Expires", "and becomes a dead letter")
 REMOVED = ("Is removed", "its time is over then")
+EDITED = re.compile(r"edited, as (\S+) to ")
+"""How a replay with another body is told of (``queues.broker.letters.editing``)."""
 SORTS = {What.NACKED: "failed", What.LEASE_EXPIRED: "failed"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened, or will. ``sort``: for the mark beside it."""
+    """One thing that happened, or will. ``sort``: for the mark beside it. ``made``: the id of the message
+    that was made of this one then."""
 
     at: Micros
     sort: str
     title: str
     text: str = ""
+    made: str = ""
 
     @property
     def future(self) -> bool:
@@ -54,7 +59,9 @@ def _step(step: timeline.Step) -> Step:
         told.append(f"{step.duration_ms} ms")
     failed = step.what is What.PUSHED and step.status == "failed"
     sort = "failed" if failed else SORTS.get(step.what, str(step.what))
-    return Step(step.at, sort, TITLES[step.what] + attempt, ", ".join(part for part in told if part))
+    made = EDITED.match(step.reason) if step.what is What.REPLAYED else None
+    words = ", ".join(part for part in told if part)
+    return Step(step.at, sort, TITLES[step.what] + attempt, words, made[1] if made else "")
 
 
 def _ahead(view: MessageView) -> list[Step]:

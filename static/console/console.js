@@ -33,6 +33,7 @@
           if (!part.contains(document.activeElement) || document.activeElement.matches("[tabindex='0']")) part.innerHTML = text;
           last = Date.now();
           tell("");
+          if (part.querySelector("[data-over]")) clearInterval(timer);
         } else {
           judge(answer.status === 503 ? "the database is away" : `the server answers ${answer.status}`);
         }
@@ -43,7 +44,7 @@
       }
     }
 
-    setInterval(ask, every);
+    const timer = setInterval(ask, every);
     document.addEventListener("visibilitychange", ask);
   }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Page,
         Request,
         Response,
+        StorageState,
         ViewportSize,
     )
 
@@ -29,6 +30,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SECONDS = 30
+ROLES = ("viewer", "operator", "admin", "superuser")
+PASSWORD = "a password for tests"
+LEFT = "net::ERR_ABORTED"
+"""Of what was still loading when its page was left."""
 AXE = tuple(ROOT / "tests" / "console" / "axe" / name for name in ("package.json", "package-lock.json"))
 
 
@@ -67,22 +72,24 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def create_user(server: Server, name: str, password: str, role: str) -> None:
-    """A console user in the server's database. ``role``: a group's name, or "superuser"."""
-    lines = (
+def seed(server: Server, *lines: str) -> None:
+    """The demo's data, console users named as their roles, and what the ``lines`` of Python do. All in one
+    process beside the server: each costs seconds."""
+    script = (
         "from django.contrib.auth.models import Group, User",
-        f"user = User.objects.create_user({name!r}, password={password!r}, is_staff=True)",
-        f"User.objects.filter(pk=user.pk).update(is_superuser={role == 'superuser'})",
-        f"user.groups.set(Group.objects.filter(name={role!r}))",
+        "from django.core.management import call_command",
+        "call_command('seed_demo', verbosity=0)",
+        f"for role in {ROLES}:",
+        f"    user = User.objects.create_user(role, password={PASSWORD!r}, is_staff=True)",
+        "    user.is_superuser = role == 'superuser'",
+        "    user.groups.set(Group.objects.filter(name=role))",
+        "    user.save()",
+        "",
+        *lines,
     )
-    run(server, "manage.py", "shell", "--verbosity", "0", "-c", "\n".join(lines))
-
-
-def run(server: Server, *arguments: str) -> str:
-    process = server.run_python(*arguments)
+    process = server.run_python("manage.py", "shell", "--verbosity", "0", "-c", "\n".join(script))
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    return output
 
 
 @dataclass
@@ -97,7 +104,7 @@ class Visitor:
     def watch(self) -> None:
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self._note(f"{self.page.url}: {error}"))
-        self.page.on("requestfailed", lambda request: self._note(f"{request.url}: {request.failure}"))
+        self.page.on("requestfailed", self._on_failure)
         self.page.on("response", self._on_response)
         self.page.on("request", self._on_request)
 
@@ -107,6 +114,10 @@ class Visitor:
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self._note(f"{self.page.url}: {message.text}")
+
+    def _on_failure(self, request: Request) -> None:
+        if request.failure != LEFT:
+            self._note(f"{request.url}: {request.failure}")
 
     def _on_response(self, answer: Response) -> None:
         if answer.status >= 400:
@@ -122,30 +133,36 @@ class Visitor:
             self.troubles.append(f"{path}: {answer and answer.status}")
         return self.page
 
+    def log_in(self, name: str) -> None:
+        """By the form."""
+        self.page.goto(f"{self.server.url}/admin/login/?next=/admin/")
+        self.page.fill("input[name=username]", name)
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(f"{self.server.url}/admin/")
+
 
 @contextlib.contextmanager
 def visitor(
     browser: Browser,
     server: Server,
-    name: str,
-    password: str,
+    role: str = "superuser",
     *,
     size: ViewportSize | None = None,
     dark: bool = False,
+    state: StorageState | None = None,
 ) -> Iterator[Visitor]:
+    """``state``: cookies of whoever has logged in before, so that he need not again."""
     context = browser.new_context(
         viewport=size or DESKTOP,
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
+        storage_state=state,
     )
     context.set_default_timeout(SECONDS * 1000)
-    page = context.new_page()
-    found = Visitor(server, context, page)
+    found = Visitor(server, context, context.new_page())
     found.watch()
-    page.goto(f"{server.url}/admin/login/?next=/admin/")
-    page.fill("input[name=username]", name)
-    page.fill("input[name=password]", password)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"{server.url}/admin/")
+    if state is None:
+        found.log_in(role)
     yield found
     context.close()

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from accounts.models import Account
+from queues.management.commands.seed_demo import EMAIL
 from tests.broker.conftest import new_queue  # noqa: F401  (a fixture of theirs)
 from tests.broker.handle import Handle
 from tests.server import Server, ServerFactory
@@ -21,9 +22,8 @@ from .browser import Visitor
 from .people import Person
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, StorageState
 
-PASSWORD = "a password for tests"
 Hire = Callable[[str], Person]
 
 
@@ -90,28 +90,59 @@ def _chromium() -> Iterator[Browser]:
         yield chromium
 
 
+PARCELS = """
+from accounts.models import Account
+from queues import broker
+from queues.broker import letters
+from queues.broker.types import Nack, NewMessage, QueueSettings
+account = Account.objects.get(email="demo@example.com").pk
+for queue in ("parcels-to-replay", "parcels-to-purge", "parcels-to-edit"):
+    broker.create_queue(account, queue, settings=QueueSettings(ttl_seconds=None, lease_seconds=600))
+    parcels = [(f"parcel-{n}", '{"street": "Elm %d"}' % n) for n in range(40)]
+    broker.publish(account, queue, [NewMessage(body, len(body), public_id=name) for name, body in parcels])
+    reasons = ["nobody at home" if n % 4 else "no such street" for n in range(40)]
+    received = broker.receive(account, queue, limit=40)
+    broker.settle(account, queue, [Nack(one.public_id, reason=why) for one, why in zip(received, reasons)])
+letters.replay(account, "emails", letters.Wanted(reason="550 mailbox not found"), per_second=0.001)
+"""
+"""Three queues of forty dead letters each, and a replay that is under way for as long as the tests run."""
+
+
 @pytest.fixture(scope="session")
 def demo(server_factory: ServerFactory) -> Server:
-    """A server with the demo's data, for the browser alone."""
+    """A server with the demo's data and more, for the browser alone."""
     browser.require()
-    server = server_factory.start()
-    browser.run(server, "manage.py", "seed_demo")
-    browser.create_user(server, "admin-in-tests", PASSWORD, "superuser")
+    server = server_factory.start(2)
+    browser.seed(server, PARCELS)
     return server
 
 
+@pytest.fixture(scope="session")
+def demo_key(demo: Server) -> str:
+    return demo.create_key(EMAIL)[1]
+
+
+@pytest.fixture(scope="session")
+def _states() -> dict[str, StorageState]:
+    """What the browser keeps of those who have logged in, by role."""
+    return {}
+
+
 @pytest.fixture
-def visit(demo: Server, _chromium: Browser) -> Iterator[Callable[..., Visitor]]:
-    """``visit(size=PHONE, dark=True)``: somebody logged in. The test fails if anything went wrong on a page:
-    an error in the browser's console, a request that failed or went to another host."""
+def visit(
+    demo: Server, _chromium: Browser, _states: dict[str, StorageState]
+) -> Iterator[Callable[..., Visitor]]:
+    """``visit("operator", size=PHONE, dark=True)``: somebody logged in. The test fails if anything went wrong
+    on a page: an error in the browser's console, a request that failed or went to another host."""
     with contextlib.ExitStack() as stack:
         made: list[Visitor] = []
 
-        def come(**options: Any) -> Visitor:
-            made.append(
-                stack.enter_context(browser.visitor(_chromium, demo, "admin-in-tests", PASSWORD, **options))
-            )
-            return made[-1]
+        def come(role: str = "superuser", *, anew: bool = False, **options: Any) -> Visitor:
+            state = None if anew else _states.get(role)
+            who = stack.enter_context(browser.visitor(_chromium, demo, role, state=state, **options))
+            _states[role] = who.context.storage_state()
+            made.append(who)
+            return who
 
         yield come
         assert [trouble for visitor in made for trouble in visitor.troubles] == []

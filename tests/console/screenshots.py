@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,15 +13,22 @@ import django
 from tests.console import browser
 from tests.server import ROOT, ServerFactory
 
+REPLAY = """
+from accounts.models import Account
+from queues.broker import letters
+account = Account.objects.get(email="demo@example.com").pk
+letters.replay(account, "emails", letters.Wanted(reason="550 mailbox not found"), per_second=0.5)
+"""
+"""A replay that is under way while the pictures are taken."""
+
 FOLDER = ROOT / "docs" / "screenshots"
 
 
 PICTURES = (
-    "dashboard", "queues", "queue", "messages", "message", "letter-list", "tasks", "task", "stream",
-    "accounts", "audit",
+    "dashboard", "queues", "queue", "messages", "message", "letters", "letter-list", "job", "tasks", "task",
+    "stream", "accounts", "audit",
 )  # fmt: skip
 ON_THE_PHONE = ("dashboard", "message")
-USER, PASSWORD = "night-shift", "a password for pictures"
 
 
 def main() -> None:
@@ -35,26 +41,15 @@ def main() -> None:
         factory = ServerFactory(Path(scratch))
         try:
             server = factory.start()
-            browser.run(server, "manage.py", "seed_demo")
-            browser.create_user(server, USER, PASSWORD, "superuser")
+            browser.seed(server, REPLAY)
             with browser.chromium() as chromium:
-                with browser.visitor(chromium, server, USER, PASSWORD) as who:
-                    await_samples(who)
                 for dark in (False, True):
-                    with browser.visitor(chromium, server, USER, PASSWORD, dark=dark) as who:
+                    with browser.visitor(chromium, server, dark=dark) as who:
                         take(who, folder, PICTURES, "dark" if dark else "light")
-                    phone = browser.visitor(chromium, server, USER, PASSWORD, size=browser.PHONE, dark=dark)
-                    with phone as who:
+                    with browser.visitor(chromium, server, size=browser.PHONE, dark=dark) as who:
                         take(who, folder, ON_THE_PHONE, "dark-phone" if dark else "light-phone")
         finally:
             factory.close()
-
-
-def await_samples(who: browser.Visitor) -> None:
-    """The charts show something once the worker has sampled, which it does every minute."""
-    deadline = time.monotonic() + 2 * 60
-    while "Backlog, at last: ready 0 " in who.visit("/admin/").content() and time.monotonic() < deadline:
-        who.page.wait_for_timeout(2000)
 
 
 def take(who: browser.Visitor, folder: Path, names: Sequence[str], suffix: str) -> None:
@@ -87,6 +82,8 @@ def pages(who: browser.Visitor) -> dict[str, str]:
         "streams": "/admin/streams/stream/",
         "stream": "/admin/streams/stream/1/change/",
         "letters": "/admin/dead-letters/",
+        "settings": f"/admin/queues/{emails}/settings/",
+        "job": "/admin/dead-letters/jobs/1/",
         "letter-list": f"/admin/dead-letters/{emails}/",
         "edit": f"/admin/queues/{emails}/messages/0/edit/",
         "tasks": "/admin/tasks/",
