@@ -86,6 +86,17 @@ def api_key(account: Account) -> str:
     return create_key(account, "test")
 
 
+@pytest.fixture
+def known_names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The addresses of names that webhooks are registered for: tests have no name server."""
+    from queues.push import egress
+
+    resolve = egress.resolve
+    known = {"example.com": ["93.184.216.34"], "hooks.example.com": ["93.184.216.34"]}
+    monkeypatch.setattr(egress, "resolve", lambda host: known[host] if host in known else resolve(host))
+    return known
+
+
 def _new_account() -> Account:
     from accounts.services import create_account
 

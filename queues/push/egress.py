@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +20,10 @@ from django.conf import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOK_UP_SECONDS = 3.0
+_looking_up = ThreadPoolExecutor(4, "okmq-look-up")
+"""Nothing can hurry a resolver: those who ask are let go in time, and slow names hold these threads only."""
 
 SCHEMES = ("http", "https")
 MAX_URL_LENGTH = 8_000
@@ -100,6 +105,34 @@ def _check_host(netloc: str, host: str) -> None:
 def _is_inside_name(host: str) -> bool:
     name = host.rstrip(".").lower()
     return any(name == inside or name.endswith(f".{inside}") for inside in _INSIDE_NAMES)
+
+
+def look_up(url: str) -> None:
+    """Ask what the name in ``url`` stands for just now. Raises Malformed; Refused if it is nothing, or
+    nothing that may be connected. Waits ``LOOK_UP_SECONDS`` at the most. It says nothing of tomorrow: what
+    decides is the address that is connected."""
+    parts = parse(url)
+    try:
+        addresses = _looking_up.submit(resolve, parts.hostname or "").result(LOOK_UP_SECONDS)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        raise Refused(f"names {parts.hostname}, which cannot be found") from error
+    refusals = [refusal for text in addresses if (refusal := _refusal(text))]
+    if len(refusals) == len(addresses):
+        raise refusals[0] if refusals else Refused(f"names {parts.hostname}, which has no address")
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses a name stands for. Raises OSError."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(info[4][0]).partition("%")[0] for info in found]
+
+
+def _refusal(text: str) -> Refused | None:
+    try:
+        check(ipaddress.ip_address(text))
+    except Refused as refused:
+        return refused
+    return None
 
 
 def check(address: Address) -> None:

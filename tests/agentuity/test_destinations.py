@@ -12,6 +12,7 @@ import pytest
 from tests.broker.at_once import eventually
 from tests.push.conftest import Running, new_pusher, pusher, receiver  # noqa: F401
 from tests.push.receiver import Receiver
+from tests.push.test_egress import MALFORMED, PRIVATE_HOSTS
 from tests.wsgi import Answer
 
 from .client import Client, Queue, check_object, data
@@ -95,6 +96,16 @@ def test_what_no_destination_can_be_made_from(ag: Client, q: Queue, fields: dict
     try_create(q, **fields).expect(400)
     assert listed(q) == []
     try_create(Queue(ag, "none"), **fields).expect(404)
+
+
+@pytest.mark.contract("55")
+def test_no_form_of_a_private_address_is_taken(q: Queue) -> None:
+    """Neither for a new destination, nor for one that was made with a public one."""
+    made = create(q)
+    for url in [*(f"http://{host}/" for host in PRIVATE_HOSTS), *MALFORMED]:
+        try_create(q, config={"url": url}).expect(400)
+        q.call("PATCH", "destinations/update", made["id"], content={"config": {"url": url}}).expect(400)
+    assert listed(q) == [made]
 
 
 @pytest.mark.contract("56")

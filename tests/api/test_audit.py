@@ -188,7 +188,7 @@ def calls_that_manage() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def calls(account: Account, api_key: str) -> Calls:
+def calls(account: Account, api_key: str, known_names: dict[str, list[str]]) -> Calls:
     return Calls(account.pk, api_key)
 
 

@@ -16,6 +16,11 @@ def mq(account: Account, api_key: str) -> Client:
     return Client(account, api_key)
 
 
+@pytest.fixture(autouse=True)
+def _webhooks_are_looked_up(known_names: dict[str, list[str]]) -> None:
+    pass
+
+
 @pytest.fixture
 def t(mq: Client) -> Topic:
     """A topic that does not exist yet."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 import threading
 from typing import Any
 
 import pytest
 
 from queues.models import Destination
-from queues.push import destinations
+from queues.push import destinations, egress
 from queues.push.types import Status
 from tests.broker.at_once import eventually
 from tests.push.conftest import Running, new_pusher, new_receiver, pusher, receiver
 from tests.push.receiver import Receiver
+from tests.push.test_egress import MALFORMED, PRIVATE_HOSTS
 
 from .client import Client, Topic, text
 
@@ -118,6 +120,48 @@ def test_what_is_no_registration_is_told(t: Topic, body: bytes) -> None:
 def test_urls_that_lead_inside_or_nowhere_are_refused(t: Topic, url: str) -> None:
     refused = register(t, url).expect(403)
     assert refused.content.startswith(b"Security rejection: url ")
+
+
+@pytest.mark.contract("32")
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["10.0.0.1"],
+        ["127.0.0.1", "::1"],
+        ["::ffff:169.254.169.254"],
+        ["64:ff9b::a9fe:a9fe"],
+        ["fd00:ec2::254"],
+        [],
+    ],
+)
+def test_a_name_that_leads_inside_or_nowhere_is_refused(
+    t: Topic, known_names: dict[str, list[str]], addresses: list[str]
+) -> None:
+    known_names["inside.example.com"] = addresses
+    refused = register(t, "https://inside.example.com/x").expect(403)
+    assert refused.content.startswith(b"Security rejection: url ")
+    assert t.client.stats() == {}
+
+
+def test_a_name_that_cannot_be_found_is_refused(t: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(host: str) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(egress, "resolve", unknown)
+    assert b"cannot be found" in register(t, "https://nowhere.example.com/").expect(403).content
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(t: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(egress, "LOOK_UP_SECONDS", 0.1)
+    monkeypatch.setattr(egress, "resolve", lambda host: [str(release.wait(20))])
+    register(t, "https://slow.example.com/").expect(403)
+    release.set()
+
+
+def test_no_form_of_a_private_address_is_registered(t: Topic) -> None:
+    for url in [*(f"http://{host}/" for host in PRIVATE_HOSTS), *filter(None, MALFORMED)]:
+        register(t, url).expect(403)
 
 
 def test_a_url_is_registered_once_and_listed(mq: Client, t: Topic) -> None:

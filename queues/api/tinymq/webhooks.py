@@ -8,7 +8,7 @@ from __future__ import annotations
 from queues.api.tinymq import topics
 from queues.api.tinymq.errors import Refused
 from queues.broker.errors import QueueNotFound
-from queues.push import destinations
+from queues.push import destinations, egress
 from queues.push.errors import DestinationExists, InvalidDestination
 from queues.push.types import OVER_HTTP, Form, Kind
 
@@ -25,6 +25,10 @@ def register(account_id: int, topic: str, url: str, secret: str) -> None:
     """Have every message published to the topic from now on sent to ``url``. One that is registered is left
     as it is. The topic is made if it does not exist: the destination has to belong to something. Raises
     ``Refused``."""
+    try:
+        egress.look_up(url)
+    except egress.Refused as error:
+        raise Refused(f"Security rejection: url {error}", 403) from None
     signing = {"enabled": True, "secret_key": secret} if secret else {"enabled": False}
     config = {"url": url, "timeout_ms": TIMEOUT_MS, "retry_policy": RETRIES, "signing": signing}
     try:
