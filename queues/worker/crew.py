@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from queues.broker.errors import ShuttingDown
+from queues.broker.db import unavailable
+from queues.broker.errors import ShuttingDown, Unavailable
 from queues.broker.housekeeping import own_name
 from queues.worker.heartbeat import Heartbeat
 from queues.worker.service import Service
@@ -69,8 +70,11 @@ class Crew:
                 service.run(self._stopping)
             except ShuttingDown:
                 return
-            except Exception:
-                log.exception("%s failed", service.name)
+            except Exception as error:
+                if isinstance(error, Unavailable) or unavailable(error):
+                    log.warning("%s waits: the database is away: %s", service.name, str(error).strip())
+                else:
+                    log.exception("%s failed", service.name)
             finally:
                 # A connection that broke must not be met again.
                 connection.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
-from queues.broker.errors import ShuttingDown
+from queues.broker.errors import ShuttingDown, Unavailable
 from queues.worker import crew
 from queues.worker.crew import Crew
 from tests.broker.at_once import eventually
@@ -63,6 +64,27 @@ def test_a_service_that_fails_is_run_again_and_disturbs_no_other() -> None:
     eventually(lambda: bad.runs == 3)
     assert running.stop(10)
     assert good.runs == 1
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), OperationalError("gone")])
+def test_a_database_that_is_away_is_a_line_and_no_traceback(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    if isinstance(error, OperationalError):
+        error.__cause__ = psycopg.OperationalError("gone")
+    again = threading.Event()
+
+    def fail(run: int) -> None:
+        if run > 1:
+            again.set()
+        raise error
+
+    running = Crew([Duty(fail)])
+    running.start()
+    assert again.wait(10)
+    running.stop(10)
+    assert "the database is away: gone" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_a_service_whose_process_stops_is_not_run_again() -> None:
