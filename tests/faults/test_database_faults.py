@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import tempfile
 import threading
 import time
@@ -40,7 +41,7 @@ def own_cluster() -> Iterator[Cluster]:
             yield made
 
 
-def _figures(load: Load) -> str:
+def figures(load: Load) -> str:
     troubles = [call.trouble for call in load.history.calls if call.trouble]
     told = Counter(trouble.partition("answered ")[2][:3] or trouble[:40] for trouble in troubles)
     return f"{load.history.figures()}; why: {dict(told)}"
@@ -50,10 +51,8 @@ def _figures(load: Load) -> str:
 def test_postgresql_crashes_twenty_times_under_load(make_server: ServerFactory, own_cluster: Cluster) -> None:
     """Two web processes and a worker of its own."""
     server = make_server(2, DATABASE_URL=own_cluster.url, OKMQ_FORQ_POLL_SECONDS=SHORT, empty=True)
-    worker = server.run_python("manage.py", "runworker")
     said: list[str] = []
-    threading.Thread(target=lambda: said.extend(worker.stdout or ()), daemon=True).start()
-    try:
+    with server.run_python("manage.py", "runworker") as worker, _ending(worker, said):
         with under_load(server, publications=UNBOUNDED, consumers=(Agentuity, Forq, Okmq) * 2) as load:
             for _ in range(CYCLES):
                 load.wait_for(load.accepted + CALLS_EACH)
@@ -62,14 +61,23 @@ def test_postgresql_crashes_twenty_times_under_load(make_server: ServerFactory, 
                 own_cluster.start()
             load.wait_for(load.accepted + CALLS_EACH)
             load.enough()
-            print(f"{CYCLES} crashes: {_figures(load)}")
+            print(f"{CYCLES} crashes: {figures(load)}")
         assert worker.poll() is None
         _worker_works(server, own_cluster)
-    finally:
-        worker.terminate()
-        worker.wait(60)
     assert not any("Traceback" in line for line in [*said, server.output()])
     assert server.stop() == 0
+
+
+@contextmanager
+def _ending(worker: subprocess.Popen[str], said: list[str]) -> Iterator[None]:
+    """Take down what the worker says, which would wait for somebody to, and end it."""
+    thread = threading.Thread(target=lambda: said.extend(worker.stdout or ()))
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.terminate()
+        thread.join(60)
 
 
 def _worker_works(server: Server, own: Cluster) -> None:
@@ -98,7 +106,7 @@ def _cut_for(server: Server, seconds: float) -> None:
             time.sleep(seconds)
         load.wait_for(load.accepted + CALLS_EACH)
         load.enough()
-        print(f"{cuts[0]} connections cut: {_figures(load)}")
+        print(f"{cuts[0]} connections cut: {figures(load)}")
         assert cuts[0] > CUTS_PER_SECOND * seconds / 2
 
 

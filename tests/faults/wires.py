@@ -27,6 +27,9 @@ PATIENCE = 10.0
 
 
 class Wire:
+    error_fields = {"error"}
+    """Of what the dialect answers when something is wrong."""
+
     def __init__(self, url: str, key: str, queue: str, history: History, name: str = "") -> None:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 80
@@ -55,12 +58,18 @@ class Wire:
             self.close()
             raise OSError(str(error)) from error
         if answer.status >= 500:
-            _check_trouble(answer, text)
+            self._check_trouble(answer, text)
             time.sleep(BREATH)
             raise OSError(f"{method} {path} answered {answer.status} {text[:200]!r}")
         if answer.status >= 400:
             raise Refused(f"{method} {path} answered {answer.status} {text[:200]!r}")
         return json.loads(text) if text else None
+
+    def _check_trouble(self, answer: HTTPResponse, text: bytes) -> None:
+        """Whatever befell the server: it says that it is not there now, and when to come again."""
+        assert answer.status == 503, f"{answer.status} {text[:500]!r}"
+        assert int(answer.headers["Retry-After"]) >= 1, answer.headers
+        assert set(json.loads(text)) == self.error_fields, text
 
     def close(self) -> None:
         """Hang up, whatever is under way."""
@@ -112,13 +121,6 @@ class Wire:
         raise NotImplementedError
 
 
-def _check_trouble(answer: HTTPResponse, text: bytes) -> None:
-    """Whatever befell the server: it says that it is not there now, when to come again, and why, as JSON."""
-    assert answer.status == 503, f"{answer.status} {text[:500]!r}"
-    assert int(answer.headers["Retry-After"]) >= 1, answer.headers
-    assert json.loads(text), text
-
-
 def token_of(body: str) -> str:
     """A body begins with its token; the rest is there to be altered."""
     return body.split(" ", 1)[0]
@@ -131,6 +133,8 @@ def publication(*, dedup: str = "", key: str = "", delay: float = 0.0) -> Public
 
 
 class Agentuity(Wire):
+    error_fields = {"success", "code", "message", "error"}
+
     def __init__(self, *args: Any, lease: float, **options: Any) -> None:
         super().__init__(*args, **options)
         self.lease = lease
@@ -161,6 +165,8 @@ class Agentuity(Wire):
 
 
 class Forq(Wire):
+    error_fields = {"code"}
+
     def __init__(self, *args: Any, lease: float, **options: Any) -> None:
         super().__init__(*args, **options)
         self.lease = lease
