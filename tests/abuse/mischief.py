@@ -35,6 +35,8 @@ JUNK_JSON: list[str] = [
     '"2030-02-30T00:00:00Z"', '"é"', '"﻿"', "[[[[]]]]", "[null]", '{"__proto__":{}}', '{"$ref":"#"}',
     "1" + "0" * 400, "//x", "/**/1", "\u2028", "[NaN]", "1_000", "0x10", "1e5",
 ]  # fmt: skip
+SENDABLE = [value for value in JUNK_VALUES if all(" " <= letter <= "\xff" for letter in value)]
+"""Those that a header can hold."""
 STRANGE_BYTES = (b"\0", b"\xff", b"\xed\xa0\x80", b"\\", b'"', b"\xef\xbb\xbf")
 CONTENT_TYPES = [
     "application/json", "application/json", "application/json; charset=utf-16",
@@ -94,7 +96,7 @@ class Mischief:
         headers["Content-Type"] = chance.choice(CONTENT_TYPES)
         for _ in range(chance.choice((0, 0, 0, 1, 2))):
             name = chance.choice([*HEADERS, *self.operation.headers])
-            headers[name] = chance.choice(HEADERS.get(name, _sendable(JUNK_VALUES)))
+            headers[name] = chance.choice(HEADERS.get(name, SENDABLE))
         method = (
             self.operation.method
             if chance.random() < 0.97
@@ -186,8 +188,3 @@ class Mischief:
 
     def _empty(self) -> bytes:
         return b""
-
-
-def _sendable(values: list[str]) -> list[str]:
-    """Those that a header can hold."""
-    return [value for value in values if all(" " <= letter <= "\xff" for letter in value)]
