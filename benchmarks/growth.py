@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import generator
 from figures import Figure, Target
@@ -48,35 +49,35 @@ def _filled(server: Server, depth: int) -> Server:
 def _compare(
     servers: dict[int, Server], load: str, flags: dict[str, int], count: int, database: str, repetitions: int
 ) -> Iterator[Figure]:
-    rates = {
-        depth: Figure("growth", f"lives with {depth:,} waiting, {load}", "msg/s", database)
-        for depth in servers
-    }
+    def figures(name: str, unit: str, target: Target | None = None) -> dict[int, Figure]:
+        return {
+            depth: Figure("growth", name.format(depth=f"{depth:,}"), unit, database, target=target)
+            for depth in servers
+        }
+
     least = min(servers)
-    ratios = {
-        depth: Figure("growth", f"lives with {depth:,} waiting, against {least:,}, {load}", "x", database,
-                      target=Target(at_least=0.9))
-        for depth in servers if depth != least
-    }  # fmt: skip
+    rates = figures(f"lives with {{depth}} waiting, {load}", "msg/s")
+    costs = figures(f"lives with {{depth}} waiting, {load}, processor", "ms/msg")
+    ratios = figures(f"lives with {{depth}} waiting, against {least:,}, {load}", "x", Target(at_least=0.9))
     for server in servers.values():  # the first requests find cold pages and unprepared statements
         lives(server, count, flags)
     for _ in range(repetitions):
-        seconds = dict.fromkeys(servers, 0.0)
+        seconds, processor = dict.fromkeys(servers, 0.0), dict.fromkeys(servers, 0.0)
         for _ in range(TURNS):
             for depth, server in servers.items():
-                seconds[depth] += count / lives(server, count, flags)
-        for depth, figure in rates.items():
-            figure.values.append(TURNS * count / seconds[depth])
-        for depth, ratio in ratios.items():
-            ratio.values.append(seconds[least] / seconds[depth])
-    yield from rates.values()
-    yield from ratios.values()
+                run = lives(server, count, flags)
+                seconds[depth] += count / run["msgs_per_s"]
+                processor[depth] += run["srv_cpu_ms_per_msg"]
+        for depth in servers:
+            rates[depth].values.append(TURNS * count / seconds[depth])
+            costs[depth].values.append(processor[depth] / TURNS)
+            ratios[depth].values.append(seconds[least] / seconds[depth])
+    del ratios[least]
+    yield from (*rates.values(), *costs.values(), *ratios.values())
 
 
-def lives(server: Server, count: int, flags: dict[str, int]) -> float:
-    """Lives a second."""
-    run = generator.run(
+def lives(server: Server, count: int, flags: dict[str, int]) -> dict[str, Any]:
+    """One turn's figures."""
+    return generator.run(
         server.url, server.key, server.pids, mode="turns", n=count, queue=QUEUE, standing="true", **flags
     )
-    rate: float = run["msgs_per_s"]
-    return rate

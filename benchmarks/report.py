@@ -38,10 +38,12 @@ class Report:
                 "figures"
             ]
             first["seconds"] |= document["seconds"]
+            if comparison.SCENARIO in again:
+                first["about"]["peers"] = document["about"]["peers"]
             first["failures"] = [f for f in first["failures"] if f.split(" on ")[0] not in again]
             first["failures"] += document["failures"]
             first["absent"] = document["absent"] if comparison.SCENARIO in again else first["absent"]
-            first["about"][", ".join(sorted(again))] = f"from a second run, {document['about']['date']}"
+            first["about"][f"measured again, {document['about']['date']}"] = ", ".join(sorted(again))
         return cls(
             first["about"], list(TITLES), [_figure(found) for found in first["figures"]], first["seconds"],
             first["failures"], first["absent"],

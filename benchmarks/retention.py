@@ -86,4 +86,5 @@ def _left(server: Server) -> int:
 
 def _rate(server: Server, load: str, effort: Effort) -> float:
     flags, usual = LOADS[load]
-    return lives(server, effort.count(usual), flags)
+    rate: float = lives(server, effort.count(usual), flags)["msgs_per_s"]
+    return rate
