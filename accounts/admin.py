@@ -73,6 +73,7 @@ class AccountAdmin(ModelPages[Account]):
     list_filter = ("is_active",)
     list_per_page = 50
     search_fields = ("email", "public_id")
+    ordering = ("email",)
     figures = ("messages_used", "bytes_used", "peak", "channels_used")
     readonly_fields = ("public_id", "created_at", *figures)
     inlines = (KeysOfAccount,)

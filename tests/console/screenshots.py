@@ -69,6 +69,7 @@ def pages(who: browser.Visitor) -> dict[str, str]:
     emails = links["emails"].rstrip("/").rpartition("/")[2]
     page = who.visit("/admin/tasks/")
     task = page.locator("tbody tr", has_text="active").locator("th a").first.get_attribute("href") or ""
+    destination = who.visit("/admin/destinations/").locator("tbody th a").first.get_attribute("href") or ""
     return {
         "dashboard": "/admin/",
         "queues": "/admin/queues/",
@@ -88,9 +89,14 @@ def pages(who: browser.Visitor) -> dict[str, str]:
         "edit": f"/admin/queues/{emails}/messages/0/edit/",
         "tasks": "/admin/tasks/",
         "task": task,
+        "schedules": "/admin/queues/schedule/",
+        "schedule": "/admin/queues/schedule/1/change/",
         "destinations": "/admin/destinations/",
+        "destination": destination,
         "audit": "/admin/audit/",
         "users": "/admin/auth/user/",
+        "user": "/admin/auth/user/add/",
+        "password": "/admin/password_change/",
     }
 
 

@@ -171,6 +171,24 @@ def test_only_admins_make_accounts_keys_and_users(hire: Hire, path: str) -> None
     hire("admin").get(path)
 
 
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_only_admins_change_accounts_keys_and_users(
+    hire: Hire, account: Account, api_key: str, role: str
+) -> None:
+    key, somebody, lower = ApiKey.objects.get(account=account), hire("viewer").user, hire(role)
+    before = account.email, key.scopes, somebody.password
+    for path, fields in (
+        (f"accounts/account/{account.pk}/change/", {"email": "other@example.com"}),
+        (f"accounts/apikey/{key.pk}/change/", {"scopes": ["read"]}),
+        (f"auth/user/{somebody.pk}/change/", {"username": "other"}),
+        (f"auth/user/{somebody.pk}/password/", {"password1": "x", "password2": "x"}),
+    ):
+        assert lower.client.post(f"/admin/{path}", fields).status_code == 403, path
+    for row in (account, key, somebody):
+        row.refresh_from_db()
+    assert (account.email, key.scopes, somebody.password) == before
+
+
 def test_operators_do_not_revoke_keys(operator: Person, account: Account, api_key: str) -> None:
     key = ApiKey.objects.get(account=account)
     operator.press("accounts/apikey/", action="revoke", _selected_action=[key.pk])

@@ -20,7 +20,8 @@ from queues.management import demo_past
 from queues.management.demo_past import Habit
 from queues.push import destinations
 from queues.push.types import Kind
-from queues.tasks import tasks
+from queues.tasks import schedules, tasks
+from queues.tasks.schedules import NewSchedule
 from queues.tasks.types import Completion, NewTask, Report
 from streams import log
 from streams.types import NewEntry
@@ -194,7 +195,8 @@ class Demo:
         log.commit(self.account_id, "clicks", 90)
 
     def _tasks(self) -> None:
-        """One done, one under way, one given up, one that waits: of a type for workers elsewhere."""
+        """One done, one under way, one given up, one that waits, and a schedule: of a type for workers
+        elsewhere."""
         kind = "report.render"
         tasks.register(self.account_id, kind)
         for month in ("june", "july", "august", "september"):
@@ -206,3 +208,7 @@ class Demo:
         tasks.report(self.account_id, busy.task_id, busy.token, Report(35, "rendering", "page 7 of 20"))
         tasks.complete(self.account_id, done.task_id, done.token, Completion("20 pages", '{"pages": 20}'))
         tasks.fail(self.account_id, failed.task_id, failed.token, "font Inter is missing", retry=False)
+        wanted = {"type": kind, "payload": {"month": "all"}, "queue": "reports"}
+        made = NewTask(type=kind, payload=json.dumps(wanted["payload"]), queue="reports")
+        nightly = NewSchedule("nightly-report", "0 3 * * *", None, "UTC", True, made, json.dumps(wanted))
+        schedules.put(self.account_id, nightly)
