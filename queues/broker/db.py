@@ -152,6 +152,11 @@ class Delete(_Bulk):
         self.postgresql = f"DELETE FROM {table} USING {_unnest(keys)} WHERE {_match(table, keys, keys)}"
 
 
+LONGEST_SILENCE_SECONDS = 15
+"""A process that says nothing for so long in the middle of a transaction has lost it: its machine may be
+suspended, and nobody else gets past its locks. When it goes on, it does its work again."""
+
+
 def _plans(*, local: bool) -> str:
     """PostgreSQL settings for the session or (``local``) the transaction. Plans must not rest on statistics:
     the hot table is empty one minute and full the next, and every statement here has an index made for it.
@@ -200,6 +205,7 @@ class Connection:
 
     def _prepare(self, cursor: Any) -> None:
         cursor.execute(_plans(local=False))
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_SILENCE_SECONDS}s'")
         before = time.time_ns() // 1000
         cursor.execute(clock.DATABASE_TIME)
         middle = (before + time.time_ns() // 1000) // 2
@@ -323,6 +329,9 @@ def unavailable(error: BaseException) -> Unavailable | None:
     else:
         busy = isinstance(
             cause,
-            psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction,
+            psycopg.OperationalError
+            | psycopg.InterfaceError
+            | psycopg.errors.ReadOnlySqlTransaction
+            | psycopg.errors.IdleInTransactionSessionTimeout,
         )
     return Unavailable(str(cause).strip() or type(cause).__name__) if busy else None

@@ -125,6 +125,7 @@ def wrapped(cause: Exception, kind: type[django.db.Error] = django.db.Operationa
         psycopg.OperationalError("connection refused"),
         psycopg.InterfaceError("the connection is closed"),
         psycopg.errors.AdminShutdown(),
+        psycopg.errors.IdleInTransactionSessionTimeout("terminating connection"),
         psycopg.errors.ReadOnlySqlTransaction(),
         psycopg_pool.PoolTimeout("none free"),
         wrapped(psycopg.OperationalError("connection refused")),
