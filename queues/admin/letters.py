@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts import roles
 from okmq_site.console.pages import action, draw, page
+from queues import broker
 from queues.admin.fields import Wrong, moment, whole
 from queues.broker import letters, overview
 from queues.broker.letters import Cursor, Preview, Wanted
@@ -143,7 +144,7 @@ def _confirm(
         was=was,
         which=described(order.wanted),
         asked={name: request.POST.get(name, "") for name in FILTERS},
-        queues=[one for one in overview.list_queues(limit=500) if one.account_id == queue.account_id],
+        queues=[one.name for one in broker.list_queues(queue.account_id)],
     )
 
 

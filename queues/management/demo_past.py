@@ -76,7 +76,7 @@ def _life(end: Values, habit: Habit, instants: list[Micros], chance: random.Rand
         ago, minutes = (instants[-1] - at) // PER_MINUTE, (at - before) // PER_MINUTE
         level = _level(end, habit, ago, chance) if ago else end
         more = _held(level) - _held(total)
-        usual = _published(habit, at, chance) * minutes if ago else 0
+        usual = _published(habit, at, chance) * minutes
         came = more if ago < habit.stuck else max(usual, more)
         died, done = max(level.dead - total.dead, 0), max(came - more, 0)
         nacked = done // habit.failing + 2 * died

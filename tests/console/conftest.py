@@ -113,7 +113,7 @@ def demo(server_factory: ServerFactory) -> Server:
     """A server with the demo's data and more, for the browser alone."""
     browser.require()
     # Destinations of the tests' own listen on this machine.
-    server = server_factory.start(2, OKMQ_EGRESS_ALLOW="127.0.0.0/8")
+    server = server_factory.start(OKMQ_EGRESS_ALLOW="127.0.0.0/8")
     browser.seed(server, PARCELS)
     return server
 

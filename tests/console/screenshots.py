@@ -15,9 +15,10 @@ from tests.server import ROOT, ServerFactory
 
 REPLAY = """
 from accounts.models import Account
-from queues.broker import letters
+from queues.broker import audit, letters
 account = Account.objects.get(email="demo@example.com").pk
-letters.replay(account, "emails", letters.Wanted(reason="550 mailbox not found"), per_second=0.5)
+with audit.acting("user anna"):
+    letters.replay(account, "emails", letters.Wanted(reason="550 mailbox not found"), per_second=0.1)
 """
 """A replay that is under way while the pictures are taken."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from queues.broker import audit_log, letters
+from queues.broker.letters import listing
 from queues.broker.types import Encoding, Nack, State
 from tests.broker.handle import Handle, message
 
@@ -65,6 +66,29 @@ def test_a_preview_names_the_number_and_changes_nothing(operator: Person, dead: 
     assert states(dead) == before
 
 
+def test_of_very_many_letters_the_preview_says_that_there_are_more(
+    operator: Person, dead: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST_LETTERS", 2)
+    text = operator.press(f"dead-letters/{dead.id}/preview/", kind="purge", which="all")
+    assert f"More than 2 messages of {dead.name} will be deleted" in text
+    assert "Purge all, more than 2 messages" in text
+    order(operator, dead, 2, kind="purge", which="all")
+    (job,) = letters.list_jobs(dead.account_id)
+    assert job.expected is None
+
+
+def test_letters_may_go_to_any_queue_of_their_account_and_to_no_other(
+    operator: Person, dead: Handle, other: Handle
+) -> None:
+    answer = operator.client.post(
+        f"/admin/dead-letters/{dead.id}/preview/", {"kind": "replay", "which": "all"}
+    )
+    page = answer.content.decode()
+    offered = re.findall(r'<option value="([^"]+)"', page.partition('name="to"')[2].partition("</select>")[0])
+    assert sorted(offered) == sorted([dead.name, other.name])
+
+
 def test_selected_letters_are_replayed(operator: Person, dead: Handle) -> None:
     text = order(operator, dead, 2, kind="replay", which="selected", id=["a", "c"])
     assert "2 dead letters replayed" in text
@@ -93,11 +117,14 @@ def test_letters_are_replayed_to_another_queue(operator: Person, dead: Handle, o
 def test_a_slow_replay_is_a_job_with_a_page(operator: Person, viewer: Person, dead: Handle) -> None:
     text = order(operator, dead, 3, kind="replay", which="all", per_second="0.5")
     assert "at most 0.5 a second" in text and "Stop it" in text
+    assert "All dead letters of the queue." in text and "with all attempts before them" in text
     (job,) = letters.list_jobs(dead.account_id)
     assert f"Replay {job.id}" in viewer.read("dead-letters/")
     assert "Stop it" not in viewer.read(f"dead-letters/jobs/{job.id}/")
     operator.press(f"dead-letters/jobs/{job.id}/cancel/")
     assert letters.get_job(job.id).state == "cancelled"
+    over = operator.read(f"dead-letters/jobs/{job.id}/figures/")
+    assert "It is over" in over and "Stop it" not in over
 
 
 @pytest.mark.parametrize("rate", ["fast", "0", "-1", "10001", "nan"])
@@ -112,7 +139,7 @@ def test_a_corrected_body_is_published_and_both_lead_to_each_other(operator: Per
     assert "&quot;n&quot;: &quot;a&quot;" in operator.get(f"queues/{dead.id}/messages/0/edit/")
     assert "That is not JSON" in operator.press(f"queues/{dead.id}/messages/0/replay-edited/", body="{")
     text = operator.press(f"queues/{dead.id}/messages/0/replay-edited/", body='{"n": "A"}')
-    assert "Published as" in text and "edited, as" in text
+    assert "Published as" in text and "its corrected copy" in text
     new = next(view for view in dead.peek(limit=100) if view.body == '{"n": "A"}')
     assert states(dead)["a"] == "failed"
     assert "with another body; the original is still" in operator.read(
