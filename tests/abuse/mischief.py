@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 
 from tests.abuse.operations import Operation
 
-NAMES = ["plain", "news", "m1", "m2", "plain-dlq", "demo", "0", "1"]
-"""What the path may really name; most do not exist, and some become names by use."""
+NAMES = ["plain"] * 6 + ["m1"] * 3 + ["news", "plain-dlq", "demo", "0", "1"]
+"""What a path may really name: queue and stream, message, and some that become names by use."""
 JUNK_SEGMENTS = [
     "%00", "%FF", "a%00b", "%F0%9F", "%C3%28", "..", "%2e%2e", "%20", "%ED%A0%80", "a%2fb", "x" * 300,
     "%F0%9F%99%82" * 60, "-1", "9" * 400, "*", "a%0d%0ab", "%25", "null", "%E2%80%AE", "%ef%bb%bf", ";",
@@ -148,9 +148,7 @@ class Mischief:
             elif change == 2:
                 text[at:at] = text[at : at + 8]
             else:
-                text[at:at] = self._chance.choice(
-                    (b"\0", b"\xff", b"\xed\xa0\x80", b"\\", b'"', b"\xef\xbb\xbf")
-                )
+                text[at:at] = self._chance.choice(STRANGE_BYTES)
         return bytes(text)
 
     def _mutated_value(self) -> bytes:
