@@ -28,6 +28,10 @@ else:
 
 STATES = {"valid": "success", "revoked": "danger", "expired": "warning", "account inactive": "warning"}
 MIB = 1_048_576
+NEW_KEY = (
+    'The new key, shown only this once: <code id="new-key">{}</code> '
+    '<button type="button" class="console-button" data-copy="new-key">Copy</button>'
+)
 
 
 def usage_of(account: Account) -> Usage:
@@ -174,8 +178,7 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
             forget_cached_keys()
         else:
             text = issue_key(obj)
-            shown = '<code id="new-key">{}</code> <button type="button" data-copy="new-key">Copy</button>'
-            messages.warning(request, format_html("The new key, shown only this once: " + shown, text))
+            messages.warning(request, format_html(NEW_KEY, text))
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -42,13 +42,13 @@ def entries(
     limit: int = 50,
 ) -> list[Entry]:
     """Up to ``limit`` acts, the newest first, that are older than the one whose cursor is ``before``: of one
-    account or (None) of all. ``actor``: exactly; ``action``: it, or all of its noun (``queue``); ``text``:
+    account or (None) of all. ``actor``: exactly, or without the word before it; ``action``: it, or all of its noun (``queue``); ``text``:
     somewhere in the target; ``since`` and ``until`` bound the time. Raises Unavailable."""
     found = AuditEntry.objects.order_by("-at", "-id")
     if account_id is not None:
         found = found.filter(account_id=account_id)
     if actor:
-        found = found.filter(actor=actor)
+        found = found.filter(actor__in=[actor, f"user {actor}", f"key {actor}"])
     if action:
         found = found.filter(Q(action=action) | Q(action__startswith=action + "."))
     if text:

@@ -36,6 +36,8 @@ def test_five_wrong_passwords_make_a_pause(user: User) -> None:
     assert log_in(user, PASSWORD, "192.0.2.2") == 302
     page = Client(REMOTE_ADDR="192.0.2.1").post("/admin/login/", {"username": user.username, "password": "x"})
     assert "Too many wrong passwords" in page.content.decode()
+    assert "console/console.css" in page.content.decode()
+    assert page["Retry-After"] == "600"
 
 
 def test_the_pause_ends_and_leaves_nothing_behind(user: User) -> None:
