@@ -42,8 +42,9 @@ def entries(
     limit: int = 50,
 ) -> list[Entry]:
     """Up to ``limit`` acts, the newest first, that are older than the one whose cursor is ``before``: of one
-    account or (None) of all. ``actor``: exactly, or without the word before it; ``action``: it, or all of its noun (``queue``); ``text``:
-    somewhere in the target; ``since`` and ``until`` bound the time. Raises Unavailable."""
+    account or (None) of all. ``actor``: exactly, or without the word before it; ``action``: it, or all of
+    its noun (``queue``); ``text``: somewhere in the target; ``since`` and ``until`` bound the time. Raises
+    Unavailable."""
     found = AuditEntry.objects.order_by("-at", "-id")
     if account_id is not None:
         found = found.filter(account_id=account_id)
