@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts import roles
 from okmq_site.console.pages import action, draw, page
 from queues.admin.letters import described
-from queues.broker import letters
+from queues.broker import beats, letters
 
 REFRESH_SECONDS = 2
 
@@ -35,6 +35,7 @@ def _context(request: HttpRequest, job_id: int) -> dict[str, Any]:
     return {
         "job": job,
         "which": described(job.wanted),
+        "alive": not job.open or any(not worker.late for worker in beats.workers()),
         "left": rest / job.per_second if job.per_second else 0,
         "may_operate": roles.may(request, roles.OPERATE),
         "refresh_seconds": REFRESH_SECONDS,

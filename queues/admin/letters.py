@@ -118,7 +118,7 @@ def _minute(at: Micros) -> str:
 def letter_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
     """How many and which, before anything is done. Changes nothing."""
     queue = overview.find_queue(queue_id)
-    back = HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue_id]))
+    back = _to_list(request, queue_id)
     try:
         order = _order(request.POST)
     except Wrong as error:
@@ -128,6 +128,13 @@ def letter_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
         messages.error(request, "Select some messages first.")
         return back
     return _confirm(request, queue, order)
+
+
+def _to_list(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """As it was filtered."""
+    kept = {name: value for name in FILTERS if (value := request.POST.get(name, ""))}
+    path = reverse("admin:console_letter_list", args=[queue_id])
+    return HttpResponseRedirect(f"{path}?{urlencode(kept)}" if kept else path)
 
 
 def _confirm(
@@ -152,7 +159,7 @@ def _confirm(
 def letter_order(request: HttpRequest, queue_id: int) -> HttpResponse:
     """Done as it was confirmed: when the number is another one by now, it is shown again."""
     queue = overview.find_queue(queue_id)
-    back = HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue_id]))
+    back = _to_list(request, queue_id)
     try:
         order = _order(request.POST)
     except Wrong as error:

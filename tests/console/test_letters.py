@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from queues.broker import audit_log, letters
+from queues.broker import audit_log, beats, letters
 from queues.broker.letters import listing
 from queues.broker.types import Encoding, Nack, State
 from tests.broker.handle import Handle, message
@@ -63,6 +63,8 @@ def test_a_preview_names_the_number_and_changes_nothing(operator: Person, dead: 
     text = operator.press(path, kind="replay", which="all", reason="no address")
     assert "Replay 2 messages" in text and "reason: no address" in text
     assert "Select some messages" in operator.press(path, kind="replay", which="selected")
+    kept = operator.client.post(f"/admin/{path}", {"kind": "purge", "which": "selected", "tag": "t"})
+    assert kept["Location"] == f"/admin/dead-letters/{dead.id}/?tag=t"
     assert states(dead) == before
 
 
@@ -125,6 +127,17 @@ def test_a_slow_replay_is_a_job_with_a_page(operator: Person, viewer: Person, de
     assert letters.get_job(job.id).state == "cancelled"
     over = operator.read(f"dead-letters/jobs/{job.id}/figures/")
     assert "It is over" in over and "Stop it" not in over
+
+
+def test_a_job_that_no_worker_will_do_says_so(
+    operator: Person, viewer: Person, dead: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beats, "workers", list)
+    order(operator, dead, 3, kind="replay", which="all", per_second="0.5")
+    (job,) = letters.list_jobs(dead.account_id)
+    assert "No worker is alive" in viewer.read(f"dead-letters/jobs/{job.id}/")
+    letters.cancel_job(job.id)
+    assert "No worker is alive" not in viewer.read(f"dead-letters/jobs/{job.id}/")
 
 
 @pytest.mark.parametrize("rate", ["fast", "0", "-1", "10001", "nan"])
