@@ -35,9 +35,14 @@ test-postgres: $(VENV)/.dev
 	OKMQ_TEST_DATABASE=postgresql $(PYTEST) $(ARGS)
 
 # Long proofs: crashes, cut connections, full disks, hours of the state machine in minutes. Bounded parts of them are in `test`.
+# Two at a time, since they mostly wait. Figures are printed at the end.
 faults: $(VENV)/.dev
-	OKMQ_TEST_DATABASE=sqlite $(BIN)/python -m pytest -m faults $(ARGS)
-	OKMQ_TEST_DATABASE=postgresql $(BIN)/python -m pytest -m faults $(ARGS)
+	@failed=; for database in sqlite postgresql; do \
+		echo "== $$database"; \
+		OKMQ_TEST_DATABASE=$$database $(BIN)/python -m pytest -m faults \
+			--numprocesses 2 --dist loadfile -rP $(ARGS) || failed="$$failed $$database"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -125,7 +125,7 @@ class Worker(ThreadWorker):
     def _go_on(self, conn: Connection, result: Progress | bool) -> None:
         if result is True:
             self._keep(conn)
-        elif result is Progress.PARTIAL and self.alive:
+        elif result is Progress.PARTIAL:
             self._go_on_waiting(conn)
         elif result is Progress.LARGE:
             self._find_place(conn)
@@ -149,11 +149,12 @@ class Worker(ThreadWorker):
             self.enqueue_req(conn)  # what is read already makes no socket readable
             return
         self._await(conn, self.keepalived_conns)
-        if not self.alive:
-            conn.timeout = min(conn.timeout, monotonic() + CLOSING_SECONDS)
 
     def _await(self, conn: Connection, place: Waiting) -> None:
+        """For a request, or more of it: also when the worker stops, but not for long then."""
         conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, monotonic() + CLOSING_SECONDS)
         self._watch(conn, place, self._readable)
 
     def _watch(self, conn: Connection, place: Waiting, then: Callable[[Connection, Waiting], None]) -> None:

@@ -26,8 +26,8 @@ def test_a_server_told_to_stop_under_load_drops_nothing(make_server: ServerFacto
 
 
 @pytest.mark.faults
-def test_a_server_told_to_stop_ten_times_drops_nothing(make_server: ServerFactory) -> None:
-    _stop_under_load(make_server(OKMQ_FORQ_POLL_SECONDS=SHORT), times=10)
+def test_a_server_told_to_stop_again_and_again_drops_nothing(make_server: ServerFactory) -> None:
+    _stop_under_load(make_server(OKMQ_FORQ_POLL_SECONDS=SHORT), times=6)
 
 
 def _stop_under_load(server: Server, times: int) -> None:
@@ -64,7 +64,7 @@ def _changing_at(history: History, instant: float) -> list[Call]:
 
 
 @pytest.mark.faults
-def test_servers_restarted_ten_times_in_turn_fail_no_call(make_server: ServerFactory) -> None:
+def test_servers_restarted_in_turn_fail_no_call(make_server: ServerFactory) -> None:
     """Two servers on one database, and clients that ask the other one when one does not answer."""
     one = make_server(OKMQ_FORQ_POLL_SECONDS=SHORT)
     two = make_server.beside(one, OKMQ_FORQ_POLL_SECONDS=SHORT)
@@ -74,12 +74,12 @@ def test_servers_restarted_ten_times_in_turn_fail_no_call(make_server: ServerFac
         one,
         publications=UNBOUNDED,
         # A publish that is asked twice is one message only if it has a key.
-        habits=replace(UNHURRIED, repeated=1.0, pause=0.05),
+        habits=replace(UNHURRIED, repeated=1.0, pause=0.2),
         lease=LONG_LEASE,
         consumers=(agentuity, forq, okmq) * 2,
         producers=(agentuity, okmq),
     )
-    for _ in range(10):
+    for _ in range(5):
         for server in servers:
             load.wait_for(load.accepted + 20)
             assert server.stop() == 0

@@ -149,7 +149,9 @@ def test_a_server_that_stops_listens_no_longer_while_it_finishes(make_server: Se
         assert wire.get(server, "/live").status == 200, "and connections are taken in one after the other"
         os.kill(server.pid, signal.SIGTERM)
         eventually(lambda: _refuses(server))
-        half.sendall(b' "q"}')
+        half.sendall(b" ")
+        time.sleep(0.2)  # so that it comes in two pieces
+        half.sendall(b'"q"}')
         assert wire.parse(wire.read_all(half)).status == 201
     assert server.wait() == 0
 
