@@ -7,7 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -15,12 +15,8 @@ from playwright.sync_api import expect
 from tests.push.receiver import Receiver
 from tests.server import Server
 
-from . import browser
 from .browser import Visitor
-from .test_in_browser import FRAME, LOOKS, look, refreshed
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from .test_in_browser import faults, refreshed
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
@@ -48,14 +44,6 @@ def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
     made.close()
-
-
-def faults(page: Page) -> list[tuple[str, list[str]]]:
-    """What is wrong with a page that only these tests come to."""
-    page.evaluate(browser.axe())
-    found = [fault for size, dark in LOOKS for fault in look(page, size, dark, without=[FRAME])]
-    page.set_viewport_size(browser.DESKTOP)
-    return found
 
 
 def test_a_tasks_progress_moves_while_it_runs(visit: Visit, call: Call) -> None:

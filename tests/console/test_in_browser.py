@@ -71,16 +71,24 @@ def test_pages_have_no_serious_accessibility_fault_and_fit_the_screen(
     visit: Visit, paths: dict[str, str]
 ) -> None:
     who, axe = visit(), browser.axe()
-    faults: list[tuple[Any, ...]] = []
+    found: list[tuple[Any, ...]] = []
     without: list[str] = []
     for name, path in paths.items():
         page = who.visit(path)
         page.evaluate(axe)
         for size, dark in LOOKS:
-            faults += [(name, dark, *fault) for fault in look(page, size, dark, without=without)]
+            found += [(name, dark, *fault) for fault in look(page, size, dark, without=without)]
         page.set_viewport_size(browser.DESKTOP)
         without = [FRAME]
-    assert faults == []
+    assert found == []
+
+
+def faults(page: Page) -> list[tuple[str, list[str]]]:
+    """What is wrong with a page that only a test comes to, by what it presses."""
+    page.evaluate(browser.axe())
+    found = [fault for size, dark in LOOKS for fault in look(page, size, dark, without=[FRAME])]
+    page.set_viewport_size(browser.DESKTOP)
+    return found
 
 
 def look(page: Page, size: Any, dark: bool, *, without: list[str]) -> list[tuple[str, list[str]]]:
@@ -89,13 +97,13 @@ def look(page: Page, size: Any, dark: bool, *, without: list[str]) -> list[tuple
     # The theme does this as a page is loaded.
     page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", dark)
     found: list[dict[str, Any]] = page.evaluate(AXE, without)
-    faults = [
+    wrong = [
         (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
         for fault in found
         if fault["impact"] in SERIOUS
     ]
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [*faults, ("wider than the screen", [str(wider)])] if wider > 0 else faults
+    return [*wrong, ("wider than the screen", [str(wider)])] if wider > 0 else wrong
 
 
 def refreshed(page: Page, seconds: int = 5) -> None:
@@ -219,6 +227,7 @@ def test_all_that_match_a_filter_are_purged(visit: Visit, api: Api) -> None:
     page.get_by_role("button", name="Find").click()
     page.get_by_role("button", name="Purge…").click()
     expect(page.locator(".console-lead")).to_have_text(f"30 messages of {queue} will be deleted for good.")
+    assert faults(page) == []
     assert api.stats(queue)["failed"] == 40
     page.get_by_role("button", name="Purge 30 messages").click()
     expect(page.get_by_text("30 dead letters purged.")).to_be_visible()
