@@ -53,7 +53,7 @@ class Pushed:
         config = json.dumps({"timeout_ms": TIMEOUT_MS, "concurrency": IN_HAND // 2})
         run(server, "destination", account.email, self.queue, self.receiver.url, config)
         self._enough = threading.Event()
-        self._producer = threading.Thread(target=self._produce)
+        self._producer = threading.Thread(target=self._produce, daemon=True)
         self._producer.start()
 
     def _produce(self) -> None:
