@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from queues.broker import due, listeners, partition_keys, push_lanes, settings_versions, sql
 from queues.broker.clock import micros
+from queues.broker.floors import FLOORS
 from queues.broker.listeners import Change, Happening
 from queues.broker.types import Encoding, Micros, QueueSettings, Received
 from queues.models import PULL_LANE
@@ -21,12 +22,19 @@ class Claim:
     """Sharing out one queue's ready messages among receivers that ask in the same moment."""
 
     def __init__(
-        self, tx: Transaction, queue_id: int, tags: tuple[str, ...], receivers: list[Receive]
+        self,
+        tx: Transaction,
+        queue_id: int,
+        tags: tuple[str, ...],
+        receivers: list[Receive],
+        *,
+        keyed: bool,
     ) -> None:
         self.tx = tx
         self.queue_id = queue_id
         self.tags = tags
         self.receivers = receivers
+        self.keyed = keyed
         # {(end of the lease, consumer, whether expiry spares them): offsets}: leases that are alike are
         # written by one statement.
         self.leases: dict[tuple[Micros, str, bool], list[int]] = defaultdict(list)
@@ -57,12 +65,14 @@ class Claim:
     def _ready(self, limit: int) -> list[Row]:
         """The next ready messages in delivery order, locked."""
         db, key = self.tx.db, {"queue": self.queue_id, "lane": PULL_LANE}
-        if not self.tags:
-            rows = db.rows(sql.CLAIM, limit=limit, **key)
-        elif len(self.tags) == 1:
+        if len(self.tags) > 1:
+            rows = self._ready_of_tags(limit)
+        elif not self.keyed:
+            rows = FLOORS.claim(self.tx, self.queue_id, "".join(self.tags), limit)
+        elif self.tags:
             rows = db.rows(sql.CLAIM_TAGGED, limit=limit, tag=self.tags[0], **key)
         else:
-            rows = self._ready_of_tags(limit)
+            rows = db.rows(sql.CLAIM, limit=limit, **key)
         self.settings = settings_versions.load(self.tx.db, {row[6] for row in rows})
         # A join promises no order.
         return sorted(rows, key=lambda row: (-row[10], row[4]))

@@ -175,8 +175,9 @@ def append(
     keys = {row[6] for row in deliveries if row[3] == BLOCKED}
     if keys:
         partition_keys.put_in_order(tx, queue_id, keys)
+    last = all(row[4] >= 0 for row in deliveries)
     for tag, count in Counter(row[5] for row in deliveries if row[3] == READY).items():
-        tx.wakes.ready(queue_id, tag, count)
+        tx.wakes.ready(queue_id, tag, count, last=last)
     first = min((row[8] for row in deliveries if row[3] == SCHEDULED), default=None)
     if first is not None:
         tx.wakes.due(queue_id, first)

@@ -22,10 +22,11 @@ from queues.broker import (
 from queues.broker.claim import Claim
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound, QuotaExceeded
+from queues.broker.floors import FLOORS
 from queues.broker.lanes import LANES, Operation
 from queues.broker.queues import id_of, reading
 from queues.broker.types import Micros, Received
-from queues.broker.wakes import HUB, Waiter, of_account, of_room
+from queues.broker.wakes import HUB, Waiter, is_queue, of_account, of_room
 from queues.broker.watchers import Ear, Pattern
 from queues.models import PULL_LANE
 
@@ -205,6 +206,13 @@ class Look:
         for channel in self.waits:
             HUB.signal(channel)
 
+    def look_again(self, now: Micros) -> None:
+        """Some time soon, if this look began at a floor."""
+        for channel in filter(is_queue, self.waits):
+            at = FLOORS.look_again_at(channel, now)
+            if at is not None:
+                self.next_due[channel] = min(at, self.next_due.get(channel, at))
+
     def wait_for_room(self, queue_id: int, consumer: str) -> None:
         """Its consumer's hands are full: what comes into the queue is for others."""
         room = of_room(queue_id)
@@ -259,7 +267,10 @@ class Receive(Operation):
                 _share_room(tx, queue, group)
                 claiming = [receiver for receiver in group if receiver.has_room]
                 tx.push_lanes[queue.id] = queue.push_lanes
-                Claim(tx, queue.id, tags, claiming).run()
+                Claim(tx, queue.id, tags, claiming, keyed=queue.keyed).run()
+        for operation in operations:
+            if operation.error is None:
+                operation.result.look_again(tx.now)
 
     @property
     def has_room(self) -> bool:
@@ -281,8 +292,9 @@ class _Queue(NamedTuple):
 
 def _find(tx: Transaction, operations: list[Receive]) -> list[list[_Queue]]:
     """For each operation the queues that may hand out something to it; its result is an empty look so far."""
-    rows = tx.db.rows(
-        sql.QUEUES_FOR_RECEIVE,
+    FLOORS.begin()
+    rows = FLOORS.queues(
+        tx,
         accounts=sorted({o.account_id for o in operations}),
         names=sorted({name for o in operations for name in o.queues if names.storable(name)}),
     )

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from queues.broker import clock, identities
+from queues.broker.floors import FLOORS
 from queues.broker.types import Micros, Received
 from queues.broker.watchers import Ear, Pattern, Watchers
 
@@ -435,17 +436,22 @@ HUB = Hub()
 
 class Wakes:
     """What one transaction has to tell the hub once it is committed. ``afterwards``: what else is to be done
-    then, quickly and without fail."""
+    then, quickly and without fail. ``not_last``: queues in which something became ready that others come
+    after."""
 
     def __init__(self) -> None:
         self.afterwards: list[Callable[[], None]] = []
         self._ready: dict[int, Counter[str | None]] = {}
+        self.not_last: set[int] = set()
         self._due: dict[int, Micros] = {}
         self._everyone: set[int] = set()
 
-    def ready(self, queue_id: int, tag: str | None = None, count: int = 1) -> None:
-        """``count`` messages became ready; ``tag`` None: with a tag that is not known here."""
+    def ready(self, queue_id: int, tag: str | None = None, count: int = 1, *, last: bool = False) -> None:
+        """``count`` messages became ready; ``tag`` None: with a tag that is not known here. ``last``: they
+        are new, and none goes first by its priority."""
         self._ready.setdefault(queue_id, Counter())[tag] += count
+        if not last:
+            self.not_last.add(queue_id)
 
     def due(self, queue_id: int, at: Micros) -> None:
         self._due[queue_id] = min(at, self._due.get(queue_id, at))
@@ -461,6 +467,7 @@ class Wakes:
             identities.learn(db, filter(is_queue, self._ready.keys() | self._due.keys()))
 
     def send(self) -> None:
+        FLOORS.brought(self.not_last, self._due)
         for queue_id, tags in self._ready.items():
             HUB.signal(queue_id, tags.total(), None if None in tags else tags)
         for queue_id, at in self._due.items():

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 
 from queues.broker import clock
+from queues.broker.floors import FLOORS
 from queues.broker.types import State
 from queues.models import PULL_LANE, Delivery, Message, QueueCounter
 
@@ -37,6 +38,7 @@ def age(queue: Handle, seconds: float) -> None:
         for table, columns in INSTANTS.items():
             changes = ", ".join(f"{column} = {column} - {shift}" for column in columns)
             cursor.execute(f"UPDATE {table} SET {changes} WHERE queue_id = %s", [queue.id])
+    FLOORS.forget()  # nothing of this process knows of that
 
 
 def query(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

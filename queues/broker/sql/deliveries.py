@@ -89,6 +89,11 @@ CLAIM = Statement(_CLAIM.format(chosen=_FIRST))
 
 CLAIM_TAGGED = Statement(_CLAIM.format(chosen=f"AND d.tag = :tag AND NOT (d.tag = '') {_FIRST}"))
 
+_SINCE = f'AND (d.rank, d."offset") >= (:rank, :since) {_FIRST}'
+CLAIM_SINCE = Statement(_CLAIM.format(chosen=_SINCE))
+CLAIM_TAGGED_SINCE = Statement(_CLAIM.format(chosen=f"AND d.tag = :tag AND NOT (d.tag = '') {_SINCE}"))
+"""From a place in delivery order on (``floors``)."""
+
 CLAIM_OFFSETS = Statement(_CLAIM.format(chosen='AND d."offset" {in:offsets}'))
 
 READY_OF_TAG = Statement(
@@ -145,6 +150,13 @@ NEXT_DUE = Statement(
     """
     SELECT min(due_at) FROM queues_delivery
     WHERE queue_id = :queue AND lane = :lane AND state IN (0, 2)
+    """
+)
+
+NEXT_DUE_SINCE = Statement(
+    """
+    SELECT min(due_at) FROM queues_delivery
+    WHERE queue_id = :queue AND lane = :lane AND state IN (0, 2) AND due_at >= :since
     """
 )
 

@@ -36,20 +36,25 @@ QUEUE_IDS_BY_TOPIC = Statement(
     """
 )
 
-QUEUES_FOR_RECEIVE = Statement(
-    """
-    SELECT q.id, q.account_id, q.name, q.paused_at IS NOT NULL,
-        (SELECT min(d.due_at) FROM queues_delivery d
-         WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2)),
+_QUEUES_FOR_RECEIVE = """
+    SELECT q.id, q.account_id, q.name, q.paused_at IS NOT NULL, {next_due},
         EXISTS (SELECT 1 FROM queues_delivery d
          WHERE d.queue_id = q.id AND d.lane = 0 AND NOT (d.partition_key = '')),
         q.settings_id, q.push_lanes
     FROM queues_queue q
-    WHERE q.account_id {in:accounts} AND q.name {in:names} AND q.deleted_at IS NULL
-    """
-)
+    WHERE q.account_id {{in:accounts}} AND q.name {{in:names}} AND q.deleted_at IS NULL
+"""
+_NEXT_DUE_OF_QUEUE = """
+        (SELECT min(d.due_at) FROM queues_delivery d
+         WHERE d.queue_id = q.id AND d.lane = 0 AND d.state IN (0, 2))
+"""
+
+QUEUES_FOR_RECEIVE = Statement(_QUEUES_FOR_RECEIVE.format(next_due=_NEXT_DUE_OF_QUEUE))
 """With each queue the next instant at which a message of it becomes ready by the clock alone, and whether
 any of its messages has a partition key."""
+
+QUEUES_FOR_RECEIVE_WITHOUT_DUE = Statement(_QUEUES_FOR_RECEIVE.format(next_due="NULL"))
+"""For whoever asks for that instant by itself (``floors``)."""
 
 NEXT_MATCHING = Statement(
     """
