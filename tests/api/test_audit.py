@@ -183,7 +183,8 @@ def calls_that_manage() -> Iterator[tuple[str, str]]:
 
     for callback in walk(get_resolver()):
         for method, action in callback.actions.items():
-            if method != "get" and MANAGE in callback.cls.action_scopes.get(action, ()):
+            # The framework adds "head" where it was asked for it.
+            if method not in ("get", "head") and MANAGE in callback.cls.action_scopes.get(action, ()):
                 yield f"{callback.cls.__module__}.{callback.cls.__name__}", action
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 import threading
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,10 +18,11 @@ from tests.faults.checker import Rules, check
 from tests.faults.history import Delivery, History
 from tests.faults.load import LEASE, LIMIT, make_queue
 from tests.faults.wires import Okmq, publication
-from tests.server import Server
+from tests.server import Server, ServerFactory
 
 POLLS = 5
 """Clients that wait at once, and messages that come for them."""
+SECRET = "0123456789abcdef0123456789abcdef"
 AROUND = 0.02
 """Seconds before and after the messages come in which they hang up."""
 
@@ -73,13 +76,25 @@ def queue(server: Server) -> Iterator[Queue]:
     made.producer.close()
 
 
-def test_who_hung_up_before_a_message_came_gets_none(queue: Queue) -> None:
+@pytest.mark.faults
+def test_who_hung_up_before_a_message_came_gets_none(make_server: ServerFactory) -> None:
+    server = make_server(OKMQ_METRICS_ENABLED="true", OKMQ_METRICS_SECRET=SECRET)
+    queue = Queue(server)
     waiting = [Waiting(queue.wire) for _ in range(POLLS)]
+    while _parked(server) < POLLS:  # before, their first look may still be to come
+        time.sleep(0.1)
     for one in waiting:
         one.hang_up()
     queue.publish()
     assert {one.attempt for one in queue.consume(POLLS)} == {1}
     queue.assert_kept()
+
+
+def _parked(server: Server) -> int:
+    request = urllib.request.Request(f"{server.url}/metrics", headers={"X-API-Key": SECRET})
+    with urllib.request.urlopen(request) as answer:
+        (found,) = re.findall(rb"^okmq_receivers_parked (\S+)", answer.read(), re.MULTILINE)
+    return int(float(found))
 
 
 def test_who_hangs_up_while_a_message_comes_loses_none(queue: Queue) -> None:

@@ -13,6 +13,7 @@ from tests.faults.wires import Agentuity, Forq, Okmq
 from tests.server import Server, ServerFactory
 
 
+@pytest.mark.faults
 def test_a_server_left_in_peace_keeps_every_promise(make_server: ServerFactory) -> None:
     with under_load(make_server(), publications=30):
         pass

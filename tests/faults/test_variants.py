@@ -23,6 +23,7 @@ DRAIN_SECONDS = 6.0
 QUICK = [variant for variant in VARIANTS if variant.breaks == "I2"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("variant", QUICK, ids=lambda variant: variant.breaks)
 def test_a_server_that_alters_messages_is_caught(
     variant: Variant, make_server: ServerFactory, tmp_path: Path
