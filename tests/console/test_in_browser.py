@@ -30,7 +30,6 @@ LOOKS = ((browser.DESKTOP, False), (browser.PHONE, True))
 OF_LOOKS = [
     "color-contrast",
     "link-in-text-block",
-    "target-size",
     "scrollable-region-focusable",
     "meta-viewport",
 ]
