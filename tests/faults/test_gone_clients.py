@@ -10,7 +10,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -63,6 +63,10 @@ class Queue:
                 taken.append(delivery)
         return taken
 
+    def close(self) -> None:
+        self.wire.close()
+        self.producer.close()
+
     def assert_kept(self) -> None:
         found = check(self.history, self.wire.final(), Rules(LIMIT))
         assert not found, "\n".join(map(str, found))
@@ -70,24 +74,22 @@ class Queue:
 
 @pytest.fixture
 def queue(server: Server) -> Iterator[Queue]:
-    made = Queue(server)
-    yield made
-    made.wire.close()
-    made.producer.close()
+    with closing(Queue(server)) as made:
+        yield made
 
 
 @pytest.mark.faults
 def test_who_hung_up_before_a_message_came_gets_none(make_server: ServerFactory) -> None:
     server = make_server(OKMQ_METRICS_ENABLED="true", OKMQ_METRICS_SECRET=SECRET)
-    queue = Queue(server)
-    waiting = [Waiting(queue.wire) for _ in range(POLLS)]
-    while _parked(server) < POLLS:  # before, their first look may still be to come
-        time.sleep(0.1)
-    for one in waiting:
-        one.hang_up()
-    queue.publish()
-    assert {one.attempt for one in queue.consume(POLLS)} == {1}
-    queue.assert_kept()
+    with closing(Queue(server)) as queue:
+        waiting = [Waiting(queue.wire) for _ in range(POLLS)]
+        while _parked(server) < POLLS:  # before, their first look may still be to come
+            time.sleep(0.1)
+        for one in waiting:
+            one.hang_up()
+        queue.publish()
+        assert {one.attempt for one in queue.consume(POLLS)} == {1}
+        queue.assert_kept()
 
 
 def _parked(server: Server) -> int:
