@@ -57,17 +57,9 @@ class Message(Struct, gc=False, omit_defaults=True):
     headers: Headers = None
 
 
-class ConsumedMessage(Struct, gc=False, omit_defaults=True):
+class ConsumedMessage(Message, gc=False, omit_defaults=True):
     """A message as a consumer gets it."""
 
-    id: Id
-    topic: str
-    payload: Payload
-    timestamp: Instant
-    retry_count: Annotated[int, Meta(ge=0)]
-    expires_at: Instant | None = None
-    deliver_at: Instant | None = None
-    headers: Headers = None
     payload_text: Annotated[str, Meta(description="The payload, if it is text and not empty.")] | None = None
     payload_encoding: Annotated[str, Meta(extra_json_schema={"const": "base64"})] = ""
 
