@@ -17,6 +17,7 @@ from wire import Wire
 
 BATCH = 100
 PER_SECOND = 50
+TURNS = 10
 HANGING = 1_000
 """Messages that wait for the receiver that never answers."""
 
@@ -48,13 +49,11 @@ def push(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
     cost = Figure("push", "p99 beside a receiver that hangs, against alone", "x", database,
                   target=Target(at_most=1.1))  # fmt: skip
     settings = {"OKMQ_EGRESS_ALLOW": "127.0.0.0/8", "DJANGO_SETTINGS_MODULE": "okmq_site.settings"}
-    with site.server(database, **settings) as server:
+    with site.server(database, **settings) as quiet, site.server(database, **settings) as busy:
         for _ in range(effort.repetitions):
-            rate.values.append(_backlog(server, effort.count(5_000)))
-        count = effort.count(500)
+            rate.values.append(_backlog(quiet, effort.count(5_000)))
         for _ in range(effort.repetitions):
-            alone = _latencies(server, count, hanging=False)
-            hung = _latencies(server, count, hanging=True)
+            alone, hung = _latencies(quiet, busy, effort.count(1_000))
             middle.values.append(statistics.median(alone))
             tail.values.append(_p99(alone))
             beside.values.append(_p99(hung))
@@ -83,29 +82,47 @@ def _backlog(server: Server, count: int) -> float:
     return (len(came) - 1) / (came[-1] - came[0])
 
 
-def _latencies(server: Server, count: int, *, hanging: bool) -> list[float]:
-    """Milliseconds from sending a publish to the request being there. With ``hanging``, while another
-    destination of another queue takes messages and never answers."""
-    silent, receiver = Receiver(hanging=True), Receiver()
-    if hanging:
-        wire, name = _queue(server, silent)
-        for start in range(0, HANGING, BATCH):
-            _publish(wire, name, [f"m{start + at}" for at in range(BATCH)])
-        silent.wait(1, LONGEST_SECONDS)
-    wire, name = _queue(server, receiver)
-    _publish(wire, name, ["warm"])
-    receiver.wait(1, LONGEST_SECONDS)
-    sent: dict[str, float] = {}
-    begin = time.perf_counter()
-    for number in range(count):
-        time.sleep(max(begin + number / PER_SECOND - time.perf_counter(), 0))
-        sent[_webhook_id(f"m{number}")] = time.time()
-        _publish(wire, name, [f"m{number}"])
-    receiver.wait(count + 1, LONGEST_SECONDS)
-    latencies = [(receiver.came[message_id] - at) * 1000 for message_id, at in sent.items()]
-    receiver.close()
+def _latencies(quiet: Server, busy: Server, count: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from sending a publish to the request being there, of each server. They take turns: what
+    else the machine does meets both. In a queue of the busy one another destination takes messages and never
+    answers; some of its requests run out of time meanwhile."""
+    silent = Receiver(hanging=True)
+    wire, hanging = _queue(busy, silent)
+    for start in range(0, HANGING, BATCH):
+        _publish(wire, hanging, [f"m{start + at}" for at in range(BATCH)])
+    silent.wait(1, LONGEST_SECONDS)
+    streams = [_Stream(server) for server in (quiet, busy)]
+    for _ in range(TURNS):
+        for stream in streams:
+            stream.send(count // TURNS)
+    Wire(busy.port, busy.key).call("DELETE", f"/queues/{hanging}", expect=204)
     silent.close()
-    return latencies
+    alone, beside = [stream.close() for stream in streams]
+    return alone, beside
+
+
+class _Stream:
+    """Messages at a steady rate to a destination that answers at once."""
+
+    def __init__(self, server: Server) -> None:
+        self._receiver = Receiver()
+        self._wire, self._queue = _queue(server, self._receiver)
+        self._sent: dict[str, float] = {}
+        _publish(self._wire, self._queue, ["warm"])
+        self._receiver.wait(1, LONGEST_SECONDS)
+
+    def send(self, count: int) -> None:
+        begin = time.perf_counter()
+        for number in range(count):
+            time.sleep(max(begin + number / PER_SECOND - time.perf_counter(), 0))
+            message = f"m{len(self._sent)}"
+            self._sent[_webhook_id(message)] = time.time()
+            _publish(self._wire, self._queue, [message])
+        self._receiver.wait(len(self._sent) + 1, LONGEST_SECONDS)
+
+    def close(self) -> list[float]:
+        self._receiver.close()
+        return [(self._receiver.came[message] - at) * 1000 for message, at in self._sent.items()]
 
 
 def _webhook_id(message_id: str) -> str:
