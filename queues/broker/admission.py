@@ -4,12 +4,13 @@ account's quota, and for which there is room in the queue."""
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from queues.broker import backlog, quotas, seen_keys, settings_versions
 from queues.broker.errors import QueueFull, QuotaExceeded
 from queues.broker.targets import Queues
-from queues.broker.types import Micros, NewMessage, Published, WhenFull
+from queues.broker.types import Micros, NewMessage, Published, QueueSettings, WhenFull
 
 if TYPE_CHECKING:
     from queues.broker.lanes import Transaction
@@ -79,26 +80,50 @@ def refuse_too_much(
 def refuse_overflow(
     tx: Transaction, queues: Queues, by_queue: dict[int, list[Publish]], stored: dict[int, dict[str, Stored]]
 ) -> dict[int, list[Publish]]:
-    """Where only so many messages may wait, make room, or refuse the calls that find none: they get it as
-    their error. A queue that follows one of these counts as much. Returns ``by_queue`` without those
-    refused."""
+    """Where only so many messages may wait, refuse the calls that find no room: they get it as their error.
+    Then, where the oldest are to make room, have them make it for the others: what is refused drops nothing.
+    A queue that follows one of these counts as much. Returns ``by_queue`` without those refused."""
     versions = settings_versions.load(tx.db, {target.version for target in queues.values()})
+    bounds = {queue_id: list(_bounds(queues, versions, queue_id)) for queue_id in by_queue}
     for queue_id, operations in by_queue.items():
-        for one in (queue_id, *queues[queue_id].followers):
-            settings = versions[queues[one].version] if one in queues else None
-            if settings is None or settings.max_backlog is None:
-                continue
-            counts = [quotas.new_ones(o.messages, stored[queue_id], names_of)[0][0] for o in operations]
-            room = backlog.room(tx, one, settings.max_backlog, sum(counts))
-            if settings.when_full is WhenFull.DROP_OLDEST:
-                backlog.drop_oldest(tx, one, sum(counts) - room)
-                continue
-            for operation, count in zip(operations, counts, strict=True):
-                if count > room:
-                    operation.error = QueueFull(settings.max_backlog)
-                else:
-                    room -= count
-    return {q: kept for q, found in by_queue.items() if (kept := [o for o in found if o.error is None])}
+        for one, most, when_full in bounds[queue_id]:
+            if when_full is WhenFull.REJECT:
+                _refuse_beyond(tx, one, most, [o for o in operations if o.error is None], stored[queue_id])
+    kept = {q: taken for q, found in by_queue.items() if (taken := [o for o in found if o.error is None])}
+    for queue_id, operations in kept.items():
+        for one, most, when_full in bounds[queue_id]:
+            if when_full is WhenFull.DROP_OLDEST:
+                wanted = sum(_new(operation, stored[queue_id]) for operation in operations)
+                backlog.drop_oldest(tx, one, wanted - backlog.room(tx, one, most, wanted))
+    return kept
+
+
+def _bounds(
+    queues: Queues, versions: Mapping[int, QueueSettings], queue_id: int
+) -> Iterator[tuple[int, int, WhenFull]]:
+    """The queue and those that follow it, as far as they have a bound, with that and what is to happen
+    there."""
+    for one in (queue_id, *queues[queue_id].followers):
+        settings = versions[queues[one].version] if one in queues else None
+        if settings is not None and settings.max_backlog is not None:
+            yield one, settings.max_backlog, settings.when_full
+
+
+def _refuse_beyond(
+    tx: Transaction, queue_id: int, most: int, operations: list[Publish], stored: dict[str, Stored]
+) -> None:
+    counts = [_new(operation, stored) for operation in operations]
+    room = backlog.room(tx, queue_id, most, sum(counts))
+    for operation, count in zip(operations, counts, strict=True):
+        if count > room:
+            operation.error = QueueFull(most)
+        else:
+            room -= count
+
+
+def _new(operation: Publish, stored: dict[str, Stored]) -> int:
+    """How many messages the call adds to a queue that holds those stored."""
+    return quotas.new_ones(operation.messages, stored, names_of)[0][0]
 
 
 def names_of(message: NewMessage) -> tuple[str, ...]:

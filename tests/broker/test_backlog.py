@@ -118,3 +118,25 @@ def test_a_follower_that_is_full_refuses_for_both(q: Handle, small: Handle) -> N
     with pytest.raises(QueueFull):
         q.publish("d")
     assert q.ids() == ["a", "b", "c"]
+
+
+def test_what_a_follower_refuses_drops_nothing_elsewhere(rolling: Handle, small: Handle) -> None:
+    broker.follow(rolling.account_id, rolling.name, small.name)
+    rolling.publish("a", "b", "c")
+    for _ in range(2):
+        with pytest.raises(QueueFull):
+            rolling.publish("d")
+    assert rolling.ids() == ["a", "b", "c"]
+    small.receive(1)
+    rolling.publish("d")
+    assert rolling.ids() == ["b", "c", "d"]
+    for queue in (rolling, small):
+        assert_consistent(queue)
+
+
+def test_what_its_queue_refuses_drops_nothing_of_a_follower(rolling: Handle, small: Handle) -> None:
+    rolling.publish("a", "b", "c")
+    broker.follow(small.account_id, small.name, rolling.name)
+    with pytest.raises(QueueFull):
+        small.publish("d", "e", "f", "g")
+    assert rolling.ids() == ["a", "b", "c"]
