@@ -8,6 +8,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     ensure_queues(account_id, {name: settings}) -> None            those that do not exist  QuotaExceeded
     get_queue(account_id, name) -> QueueInfo                                             QueueNotFound
     list_queues(account_id) -> list[QueueInfo]                     in order of creation
+    names_beginning(account_id, prefix) -> list[str]               in order of creation
     directory.page(account_id, *, name_part="", kind=None, paused=None, sort=Sort.CREATED,
                    descending=False, limit, skip=0) -> QueuePage           with their QueueStats
     update_queue(account_id, name, *, settings=None, topics=None, description=None) -> QueueInfo
@@ -89,6 +90,7 @@ from queues.broker.queues import (
     ensure_queues,
     get_queue,
     list_queues,
+    names_beginning,
     pause_queue,
     queue_name,
     resume_queue,
@@ -125,6 +127,7 @@ __all__ = [
     "list_queues",
     "log_ends",
     "move_ready",
+    "names_beginning",
     "page",
     "pause_queue",
     "peek",

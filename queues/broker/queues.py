@@ -148,6 +148,16 @@ def list_queues(account_id: int) -> list[QueueInfo]:
         return infos(Queue.objects.filter(account_id=account_id, deleted_at=None).order_by("id"))
 
 
+def names_beginning(account_id: int, prefix: str) -> list[str]:
+    """Names of the account's queues that begin so, in order of creation. Raises Unavailable."""
+    if not names.storable(prefix):
+        return []
+    with reading():
+        found = Queue.objects.filter(account_id=account_id, deleted_at=None, name__startswith=prefix)
+        # SQLite takes an A for an a there.
+        return [n for n in found.order_by("id").values_list("name", flat=True) if n.startswith(prefix)]
+
+
 def update_queue(
     account_id: int,
     name: str,

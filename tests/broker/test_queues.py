@@ -57,6 +57,16 @@ def test_queues_are_listed_in_order_of_creation_and_to_their_owner_only(
         broker.get_queue(stranger.pk, "a")
 
 
+def test_names_are_found_by_how_they_begin(new_queue: NewQueue, account: Account, stranger: Account) -> None:
+    for name in ("a_b", "A_b", "aXb", "b", "a_"):
+        new_queue(name)
+    broker.create_queue(stranger.pk, "a_c", settings=EVERYTHING)
+    assert broker.names_beginning(account.pk, "a_") == ["a_b", "a_"]
+    broker.delete_queue(account.pk, "a_b")
+    assert broker.names_beginning(account.pk, "a_") == ["a_"]
+    assert broker.names_beginning(account.pk, "a\0") == []
+
+
 def test_a_name_is_taken_once_in_an_account(new_queue: NewQueue, account: Account, stranger: Account) -> None:
     queue = new_queue("q", max_attempts=5, topics=("t",))
     with pytest.raises(QueueExists):

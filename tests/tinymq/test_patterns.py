@@ -175,3 +175,36 @@ def test_a_full_group_holds_up_its_topic_and_loses_nothing(t: Topic, settings: A
     t.send(b"2").expect(429)
     t.take(group="g", auto_ack="true")
     t.publish("2")
+
+
+def test_a_pattern_for_groups_is_none_of_them(t: Topic) -> None:
+    """It would keep copies that nobody fetches, and hold its topic up when it is full."""
+    groups = t.sub("::*")
+    groups.consume().expect(404)
+    t.publish("M")
+    assert groups.is_empty()
+    assert t.client.call("GET", "/api/groups", topic=t.name).json()["groups"] == []
+    t.consume(group="g").expect(404)
+    t.publish("N")
+    copy = groups.take()
+    assert (copy["topic"], text(copy)) == (f"{t.name}::g", "N")
+    assert groups.is_empty()
+
+
+def test_a_topic_with_colons_has_groups_of_its_own(mq: Client, t: Topic) -> None:
+    inner = t.sub("::b")
+    inner.consume(group="g").expect(404)
+    inner.publish("M")
+    copy = inner.take(group="g")
+    assert (copy["topic"], text(copy)) == (f"{t.name}::b::g", "M")
+    assert text(inner.take()) == "M"
+    assert mq.call("GET", "/api/groups", topic=inner.name).json()["groups"] == ["g"]
+    mq.call("DELETE", "/api/queues/delete", queue=inner.name).expect(200)
+    inner.publish("again")
+    assert text(inner.take(group="g")) == "again"
+
+
+@pytest.mark.parametrize("name", ["::x", "x::", "::"])
+def test_colons_around_nothing_make_no_group(mq: Client, name: str) -> None:
+    mq.call("POST", f"/publish/{name}", b"x").expect(202)
+    assert mq.stats().keys() == {name}

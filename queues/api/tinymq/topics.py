@@ -87,22 +87,24 @@ def settings_for(*, when_full: WhenFull = WhenFull.REJECT, retain: float | None 
 
 
 def ensure(account_id: int, name: str) -> None:
-    """Make the topic if it does not exist, and tie it to its groups, or to the topic whose group it is:
+    """Make the topic if it does not exist, and tie it to its groups, and to the topic whose group it is:
     either may have been deleted while the other lived on. Raises QuotaExceeded, Unavailable."""
     broker.ensure_queues(account_id, {name: settings_for()})
     tie(account_id, name)
 
 
 def tie(account_id: int, name: str) -> None:
-    """Have the groups of the topic, or the topic if it is a group, get copies of what is published from now
-    on."""
-    topic, separator, _ = name.partition(GROUP)
-    if is_dead_letters(name):
-        return
-    if separator:
-        broker.ensure_queues(account_id, {topic: settings_for()})
-        broker.follow(account_id, topic, name)
-        return
-    for found in broker.list_queues(account_id):
-        if found.name.startswith(name + GROUP) and not is_dead_letters(found.name):
-            broker.follow(account_id, name, found.name)
+    """Have the groups of the topic, and the topic itself if it is a group, get copies of what is published
+    from now on."""
+    if is_group(name):
+        ensure(account_id, name.rpartition(GROUP)[0])  # which ties all its groups
+    for found in broker.names_beginning(account_id, name + GROUP):
+        if is_group(found) and found.rpartition(GROUP)[0] == name:
+            broker.follow(account_id, name, found)
+
+
+def is_group(name: str) -> bool:
+    """Whether it is the topic of a group: neither a group's dead letters nor a pattern for groups, which
+    would keep copies that nobody fetches."""
+    topic, _, group = name.rpartition(GROUP)
+    return fault(topic) is None and _GROUP_NAME.fullmatch(group) is not None and not is_dead_letters(name)
