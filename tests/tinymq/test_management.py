@@ -164,6 +164,23 @@ def test_dead_letters_whose_topic_is_gone_get_it_back(mq: Client, t: Topic) -> N
     assert t.take_all() == ["x"]
 
 
+def test_a_dead_letter_topic_of_no_topic_has_none_to_go_to(mq: Client) -> None:
+    mq.call("POST", "/publish/.dlq", b"x").expect(202)
+    mq.call("POST", "/api/queues/redrive", queue=".dlq").expect(404)
+    assert mq.stats().keys() == {".dlq"}
+
+
+def test_bodies_are_read_as_go_reads_them(mq: Client, t: Topic) -> None:
+    mq.post("/api/topics", {"Name": t.name, "policy": None, "Retain": None}).expect(201)
+    nulls = {"ttl": None, "delay": None, "broadcast": None}
+    mq.post("/api/queues/publish", {"QUEUE": t.name, "Payload": "x", **nulls}).expect(202)
+    mq.post("/api/queues/publish", {"queue": t.name, "payload": None}).expect(202)
+    assert t.take_all() == ["x", ""]
+    mq.post(t.path("webhook"), {"Url": "https://example.com/", "secret": None}).expect(201)
+    mq.post("/api/groups", {"Topic": t.name, "Group": "g"}).expect(201)
+    mq.post("/api/topics", {"name": None}).expect(400)
+
+
 def test_publishing_and_consuming_by_json(mq: Client, t: Topic) -> None:
     answer = mq.post("/api/queues/publish", {"queue": t.name, "payload": "é", "ttl": "1h"}).expect(202)
     assert answer.json() == {"queue": t.name, "status": "accepted"}

@@ -225,3 +225,23 @@ def test_a_topic_too_long_for_a_dead_letter_topic_keeps_its_message(mq: Client) 
     message = long.take()
     mq.requeue(message, retry_count=2).expect(400)
     long.ack(message["id"]).expect(200)
+
+
+def test_what_is_said_to_be_published_in_the_future_waits_for_nothing(t: Topic) -> None:
+    t.publish("x")
+    t.client.requeue(t.take(), timestamp="2999-01-01T00:00:00Z").expect(202)
+    again = t.take()
+    assert again["timestamp"].startswith("2999-01-01T00:00:00")
+    assert "deliver_at" not in again
+
+
+def test_what_a_go_program_does_not_know_is_not_set(t: Topic) -> None:
+    """It writes its zero time, and null for what it has none of."""
+    zero = "0001-01-01T00:00:00Z"
+    t.publish("x")
+    unset = {"timestamp": zero, "expires_at": zero, "deliver_at": zero, "headers": None, "retry_count": None}
+    t.client.requeue(t.take(), **unset).expect(202)
+    again = t.take()
+    assert again["retry_count"] == 1
+    assert not {"expires_at", "deliver_at"} & again.keys()
+    assert not again["timestamp"].startswith("0001")

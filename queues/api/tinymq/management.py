@@ -5,16 +5,24 @@ from __future__ import annotations
 import time
 from typing import Any, TypeVar
 
-import msgspec
 from django.http import HttpResponse
 
 from accounts.models import CONSUME, MANAGE, PUBLISH, READ
 from okmq_site.health import PROBE_SECONDS, database_trouble
 from queues import broker
-from queues.api import strict_json
 from queues.api.negotiation import empty_response, json_response
 from queues.api.problems import BadRequest
-from queues.api.tinymq import consuming, durations, openapi, payloads, publishing, schemas, topics, webhooks
+from queues.api.tinymq import (
+    consuming,
+    durations,
+    json_bodies,
+    openapi,
+    payloads,
+    publishing,
+    schemas,
+    topics,
+    webhooks,
+)
 from queues.api.tinymq.errors import Refused
 from queues.api.tinymq.views import TOO_LARGE, TinymqViewSet, peek, status_response
 from queues.api.views import DialectRequest
@@ -31,11 +39,6 @@ PEEKED = 10
 COMPATIBLE_WITH = "3.1.6"
 """The release of TinyMQ whose API this is."""
 
-_topic = msgspec.json.Decoder(schemas.NewTopic)
-_webhook = msgspec.json.Decoder(schemas.NewWebhook)
-_group = msgspec.json.Decoder(schemas.NewGroup)
-_publish = msgspec.json.Decoder(schemas.QueuePublish)
-_consume = msgspec.json.Decoder(schemas.QueueConsume)
 _started = time.monotonic()
 
 
@@ -50,7 +53,7 @@ class TopicViewSet(TinymqViewSet):
 
     @openapi.create_topic
     def create(self, request: DialectRequest) -> HttpResponse:
-        sent = read_json(_topic, request.content)
+        sent = read_json(schemas.NewTopic, request.content)
         topics.check(sent.name)
         if sent.policy not in POLICIES:
             raise Refused("policy: must be reject or drop-oldest")
@@ -79,7 +82,7 @@ class TopicViewSet(TinymqViewSet):
         topic = topic.removesuffix("/")
         if not topic:
             raise Refused("Topic is required")
-        sent = read_json(_webhook, request.content)
+        sent = read_json(schemas.NewWebhook, request.content)
         if not sent.url:
             raise Refused("url: is required")
         topics.check(topic)
@@ -109,7 +112,7 @@ class QueueViewSet(TinymqViewSet):
     @openapi.queue_publish
     def publish(self, request: DialectRequest) -> HttpResponse:
         """A text; an empty one, too."""
-        sent = read_json(_publish, request.content, "Invalid payload")
+        sent = read_json(schemas.QueuePublish, request.content, "Invalid payload")
         payload = sent.payload.encode()
         if len(payload) > payloads.MAX_BYTES:
             raise Refused(TOO_LARGE, 413)
@@ -124,7 +127,7 @@ class QueueViewSet(TinymqViewSet):
 
     @openapi.queue_consume
     def consume(self, request: DialectRequest) -> HttpResponse:
-        sent = read_json(_consume, request.content, "Invalid payload")
+        sent = read_json(schemas.QueueConsume, request.content, "Invalid payload")
         if not topics.is_pattern(sent.queue):
             _check_named(sent.queue)
         taken = consuming.take(self.key.account_id, sent.queue, consuming.ONE_ACKED, request.gone())
@@ -156,7 +159,7 @@ class QueueViewSet(TinymqViewSet):
         name = request.params.get("queue", "")
         if not name:
             raise Refused("Queue parameter required")
-        topic = name.removesuffix(topics.DEAD_LETTER)
+        topic = name.removesuffix(topics.DEAD_LETTER) or name
         dead = topics.dead_letters_of(topic)
         account_id = self.key.account_id
         try:
@@ -190,7 +193,7 @@ class GroupViewSet(TinymqViewSet):
 
     @openapi.create_group
     def create(self, request: DialectRequest) -> HttpResponse:
-        sent = read_json(_group, request.content)
+        sent = read_json(schemas.NewGroup, request.content)
         if not sent.topic or not sent.group:
             raise Refused("topic and group are required")
         topics.check(sent.topic)
@@ -236,10 +239,10 @@ def figures(account_id: int) -> schemas.Stats:
     return schemas.Stats(listed, sum(hooked.values()))
 
 
-def read_json(decoder: msgspec.json.Decoder[T], content: bytes, words: str = "Invalid JSON") -> T:
+def read_json(kind: type[T], content: bytes, words: str = "Invalid JSON") -> T:
     """Raises ``Refused``: in the original's words, and what is wrong."""
     try:
-        return strict_json.decode_as(decoder, content)
+        return json_bodies.read(kind, content)
     except BadRequest as error:
         raise Refused(f"{words}: {error.text}") from None
 

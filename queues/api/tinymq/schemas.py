@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from queues.api import strict_json
 from queues.api.bodies import as_text
 from queues.api.problems import BadRequest
-from queues.api.times import format_time, parse_time
-from queues.api.tinymq import durations, payloads, topics
+from queues.api.times import MIN_INSTANT, format_time, parse_time
+from queues.api.tinymq import durations, json_bodies, payloads, topics
 from queues.api.tinymq.errors import Refused
 from queues.broker.types import Encoding, MessageView, Micros, NewMessage, Received
 
@@ -250,21 +249,14 @@ def headers_in(meta: dict[str, Any]) -> str | None:
     return msgspec.json.encode(found).decode() if found else None
 
 
-def _go_name(variable: str) -> str:
-    return "-".join(part.capitalize() for part in variable.removeprefix("HTTP_").split("_"))
-
-
 def _as_sent(value: str) -> str:
     return value.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-_requeued = msgspec.json.Decoder(RequeueMessage)
 
 
 def read_requeued(content: bytes) -> RequeueMessage:
     """Raises ``Refused``."""
     try:
-        found = strict_json.decode_as(_requeued, content)
+        found = json_bodies.read(RequeueMessage, content)
     except BadRequest as error:
         raise Refused(f"Invalid message format: {error.text}") from None
     if not found.id or not found.topic or "\0" in found.id:
@@ -279,18 +271,23 @@ def requeued_message(found: RequeueMessage, now: Micros) -> NewMessage:
     """The message as it is to be stored: one retry more, the rest as its consumer has it (section 4.5).
     Raises ``Refused``."""
     payload = _payload(found.payload)
-    created_at = now if found.timestamp is None else _instant(found.timestamp, "timestamp")
-    deliver_at = None if found.deliver_at is None else _instant(found.deliver_at, "deliver_at")
+    created_at = _instant(found.timestamp, "timestamp")
+    deliver_at = _instant(found.deliver_at, "deliver_at")
+    if created_at is None:
+        created_at = now
+    if deliver_at is None:
+        # When it was published is no reason to wait, even if that is said to be in the future.
+        deliver_at = min(created_at, now)
     body, encoding = payloads.stored(payload)
     return NewMessage(
         body=body,
         size=len(payload),
         encoding=encoding,
         public_id=found.id,
-        deliver_at=created_at if deliver_at is None else deliver_at,
+        deliver_at=deliver_at,
         headers=msgspec.json.encode(found.headers).decode() if found.headers else None,
         created_at=created_at,
-        expires_at=None if found.expires_at is None else _instant(found.expires_at, "expires_at"),
+        expires_at=_instant(found.expires_at, "expires_at"),
         # 0: not what the topic says either, but for ever.
         ttl_seconds=0,
         retries=max(0, min(found.retry_count, MAX_RETRIES)) + 1,
@@ -307,11 +304,15 @@ def _payload(text: str | None) -> bytes:
     return payload
 
 
-def _instant(text: str, name: str) -> Micros:
+def _instant(text: str | None, name: str) -> Micros | None:
+    """None also for Go's zero time, which its programs write for a time that is not set."""
+    if text is None:
+        return None
     try:
-        return parse_time(text)
+        at = parse_time(text)
     except ValueError as error:
         raise Refused(f"Invalid message format: {name}: {error}") from None
+    return None if at == MIN_INSTANT else at
 
 
 def lenient_seconds(text: str | None) -> float | None:
