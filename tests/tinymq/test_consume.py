@@ -9,6 +9,7 @@ import pytest
 
 from queues import broker
 from queues.api.tinymq import consuming
+from queues.broker.errors import QueueNotFound
 from queues.broker.wakes import HUB
 from tests.broker.at_once import eventually, in_background, parked
 
@@ -190,10 +191,34 @@ def test_a_filter_waits_for_what_it_takes(t: Topic) -> None:
     assert t.stored() == 0
 
 
-def test_a_poll_of_a_deleted_topic_ends(t: Topic) -> None:
+def test_a_poll_of_a_deleted_topic_waits_for_the_next_one_of_its_name(t: Topic) -> None:
     poll = wait(t)
     t.client.call("DELETE", "/api/queues/delete", queue=t.name).expect(200)
-    poll.result(LONG).expect(404)
+    t.publish("x")
+    assert text(poll.result(LONG).expect(200).json()) == "x"
+
+
+def test_a_poll_of_a_deleted_topic_is_no_longer_for_it(t: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    asked: list[float] = []
+
+    def receive(*names: object, wait_seconds: float, **options: object) -> list[Any]:
+        asked.append(wait_seconds)
+        clock.now += 3
+        if len(asked) == 1:
+            raise QueueNotFound(t.name)
+        return []
+
+    monkeypatch.setattr(consuming, "time", clock)
+    monkeypatch.setattr(broker, "receive", receive)
+    t.consume(timeout="10s").expect(404)
+    assert asked == [10, 7]
 
 
 def test_go_sdk_3_1_gets_lists_and_204(t: Topic) -> None:

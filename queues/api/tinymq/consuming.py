@@ -68,8 +68,7 @@ def take(account_id: int, topic: str, wishes: Wishes, gone: Callable[[], bool] |
     Unavailable."""
     deadline = time.monotonic() + wishes.wait_seconds
     while True:
-        left = max(deadline - time.monotonic(), 0)
-        taken = _take(account_id, topic, wishes, left, gone)
+        taken = _take(account_id, topic, wishes, deadline, gone)
         if not taken.messages or wishes.filter is None:
             return taken
         matching = _sort_out(account_id, taken, wishes, wishes.filter)
@@ -78,18 +77,19 @@ def take(account_id: int, topic: str, wishes: Wishes, gone: Callable[[], bool] |
 
 
 def _take(
-    account_id: int, topic: str, wishes: Wishes, wait_seconds: float, gone: Callable[[], bool] | None
+    account_id: int, topic: str, wishes: Wishes, deadline: float, gone: Callable[[], bool] | None
 ) -> Taken:
     try:
-        return _receive(account_id, topic, wishes, wait_seconds, gone)
-    except QueueNotFound:
+        return _receive(account_id, topic, wishes, deadline, gone)
+    except QueueNotFound:  # it may also have been deleted while this call waited
         topics.ensure(account_id, topic)
-        return _receive(account_id, topic, wishes, wait_seconds, gone)
+        return _receive(account_id, topic, wishes, deadline, gone)
 
 
 def _receive(
-    account_id: int, topic: str, wishes: Wishes, wait_seconds: float, gone: Callable[[], bool] | None
+    account_id: int, topic: str, wishes: Wishes, deadline: float, gone: Callable[[], bool] | None
 ) -> Taken:
+    wait_seconds = max(deadline - time.monotonic(), 0)
     prefix = topics.prefix_of(topic)
     if prefix is None:
         messages = broker.receive(

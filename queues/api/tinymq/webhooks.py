@@ -5,6 +5,8 @@ repetition comes late: a receiver made for the original expects none."""
 
 from __future__ import annotations
 
+import re
+
 from queues.api.tinymq import topics
 from queues.api.tinymq.errors import Refused
 from queues.broker.errors import QueueNotFound
@@ -12,6 +14,8 @@ from queues.push import destinations, egress
 from queues.push.errors import DestinationExists, InvalidDestination
 from queues.push.types import OVER_HTTP, Form, Kind
 
+# Whatever its scheme, which is looked at where it is decided what may be connected.
+_URL = re.compile(r"(?:https?://[^\s/?#]|(?!https?:)[a-z][a-z0-9+.-]*://)\S*", re.IGNORECASE)
 TIMEOUT_MS = 10_000
 RETRIES = {
     "max_attempts": 6,
@@ -25,6 +29,8 @@ def register(account_id: int, topic: str, url: str, secret: str) -> None:
     """Have every message published to the topic from now on sent to ``url``. One that is registered is left
     as it is. The topic is made if it does not exist: the destination has to belong to something. Raises
     ``Refused``."""
+    if not _URL.fullmatch(url):
+        raise Refused("url: is not a URL")
     try:
         egress.look_up(url)
     except egress.Refused as error:
