@@ -38,6 +38,20 @@ def test_older_clients_get_no_receipt_if_the_operator_says_so(q: Queue, settings
     assert list(q.take()) == ["id", "content"]
 
 
+def test_the_older_java_library_gets_no_receipt(q: Queue, settings: Any) -> None:
+    """It takes no field it does not know."""
+    okhttp = {"User-Agent": "okhttp/5.1.0"}
+    for content in "ab":
+        q.produce(content).expect(204)
+    message = q.client.call("GET", q.path, headers=okhttp).expect(200).json()
+    assert list(message) == ["id", "content"]
+    q.ack(message).expect(204)
+    assert len(q.ids()) == 1
+    settings.OKMQ_FORQ_REQUIRE_RECEIPT = True
+    message = q.client.call("GET", q.path, headers=okhttp).expect(200).json()
+    q.ack(message).expect(204)
+
+
 def test_the_first_message_makes_the_queue_and_its_dead_letter_queue(q: Queue, settings: Any) -> None:
     from queues import broker
 

@@ -11,7 +11,7 @@ from tests.broker.at_once import at_once
 from tests.server import Server, ServerFactory
 
 from .client import now_ms
-from .sdks import OF_FORQ_1, OLDER, Failed, Go0, Sdk, TypeScript0
+from .sdks import OF_FORQ_1, OLDER, Failed, Sdk
 
 CONTENT = "I am going on an <adventure>! é 😀"
 
@@ -71,7 +71,7 @@ def test_older_libraries_where_the_operator_has_them(make_server: ServerFactory)
 
 
 @pytest.mark.contract("54")
-def test_of_the_older_libraries_some_work_anyway(server: Server) -> None:
-    """All that do not mind a field they do not know."""
+def test_older_libraries_beside_those_of_forq_1(server: Server) -> None:
+    """With nothing set up for them."""
     _, key = server.create_key()
-    at_once([partial(use_older, server, key, kind) for kind in (Go0, TypeScript0)])
+    at_once([partial(use_older, server, key, kind) for kind in OLDER])

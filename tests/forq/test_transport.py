@@ -157,7 +157,8 @@ def test_what_is_not_there_asks_for_the_key_first(forq: Client) -> None:
         ("GET", "/api/v1/nope"),
         ("POST", "/api/v1/nope"),
         ("DELETE", "/api/v1/queues/q/nope"),
-        ("HEAD", "/api/v1/queues/q/messages/x/y/z"),
+        ("HEAD", f"{BASE}/{ID}/y/z"),
+        ("POST", f"{BASE}/{ID}"),
         ("GET", "/api/v1/queues//messages"),
     ]:
         assert forq.call(method, path, headers={"X-API-Key": None}).status == 401
@@ -167,6 +168,9 @@ def test_what_is_not_there_asks_for_the_key_first(forq: Client) -> None:
     for method in ("GET", "PUT"):
         answer = forq.call(method, "/api/v1/queues/a%20b/nope/at/all")
         assert code_of(answer) == (400, "bad_request.queue.invalid_name")
+    for path in (f"{BASE}/x", f"{BASE}/x/y/z", f"{BASE}/x/ack/", f"{BASE}/a%2Fb/nope"):
+        assert code_of(forq.call("POST", path)) == (400, "bad_request.messageId.invalid")
+        forq.call("POST", path, headers={"X-API-Key": None}).expect(401)
 
 
 @pytest.mark.contract("45")

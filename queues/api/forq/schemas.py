@@ -62,8 +62,8 @@ class Message(Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     receipt: Annotated[
         str,
         Meta(
-            description="Of this delivery, to be shown when it is settled. Left out if the server is set up "
-            "for clients of Forq before 1.0.",
+            description="Of this delivery, to be shown when it is settled. Left out for Forq's Java library "
+            "before 1.0, and where the server is set up for such clients.",
             extra_json_schema={"minLength": 1},
         ),
     ] = ""

@@ -38,6 +38,7 @@ from queues.broker.errors import MessageNotFound, QueueNotFound
 from queues.broker.types import Ack, Nack, Outcome, Received, Settlement
 
 RECEIPT_HEADER = "HTTP_X_FORQ_RECEIPT"
+OKHTTP = "okhttp/"
 
 
 class ForqAuthentication(ApiKeyAuthentication):
@@ -119,7 +120,9 @@ class MessageViewSet(ForqViewSet):
             gone=request.gone(),
             await_queue=True,
         )
-        return json_response(consumed_json(messages[0])) if messages else empty_response()
+        if not messages:
+            return empty_response()
+        return json_response(consumed_json(messages[0], with_receipt=takes_receipt(request)))
 
     @openapi.ack
     def ack(self, request: DialectRequest, **path: str) -> HttpResponse:
@@ -168,8 +171,8 @@ class HealthViewSet(ForqViewSet):
 
 
 class NowhereViewSet(ForqViewSet):
-    """Whatever nobody serves below ``/api/v1/``: it asks for the key first, and looks at a queue's name
-    before it finds that there is no such path (section 3)."""
+    """Whatever nobody serves below ``/api/v1/``: it asks for the key first, and looks at a queue's name and
+    a message's id before it finds that there is no such path (section 3)."""
 
     action_scopes = {"nowhere": SCOPES}
 
@@ -180,6 +183,8 @@ class NowhereViewSet(ForqViewSet):
             schemas.check_queue(unquote(parts[1]))
             if "%2f" in parts[1].lower():
                 raise Refused(QUEUE_NAME)
+            if parts[2:3] == ["messages"] and any(parts[3:4]) and not schemas.is_uuid(unquote(parts[3])):
+                raise Refused(MESSAGE_ID)
         raise NotFound("there is nothing here")
 
     def _path(self) -> str:
@@ -190,8 +195,17 @@ class NowhereViewSet(ForqViewSet):
         raise AssertionError("initial() has refused it")
 
 
-def consumed_json(message: Received) -> schemas.Message:
+def takes_receipt(request: DialectRequest) -> bool:
+    """Forq's Java library before 1.0 takes no field it does not know; of all libraries it alone sends with
+    OkHttp (section 0). Without a receipt whatever is in flight is settled, unless that is not allowed."""
+    if settings.OKMQ_FORQ_V0:
+        return False
+    agent = str(request._request.META.get("HTTP_USER_AGENT", ""))
+    return bool(settings.OKMQ_FORQ_REQUIRE_RECEIPT) or not agent.startswith(OKHTTP)
+
+
+def consumed_json(message: Received, *, with_receipt: bool) -> schemas.Message:
     """Exactly the fields its clients know (section 4.2). A queue of another dialect may have acked the
     message already: then there is nothing left to settle, and 0 is the receipt of no delivery."""
-    receipt = "" if settings.OKMQ_FORQ_V0 else str(message.receipt or 0)
+    receipt = str(message.receipt or 0) if with_receipt else ""
     return schemas.Message(message.public_id, as_text(message.body, message.encoding), receipt)
