@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from queues.broker import observe, sql
 from queues.broker.records import LEASED, Batch, Record, load
-from queues.broker.types import Micros
+from queues.broker.types import Micros, State
 from queues.models import PULL_LANE
 
 if TYPE_CHECKING:
@@ -52,7 +52,13 @@ def expire(tx: Transaction, queue_id: int, offsets: list[int]) -> int:
     """End the lives of those of the messages whose time is over. How many that were."""
     rows = tx.db.rows(sql.RECORDS_BY_OFFSET, queue=queue_id, offsets=offsets)
     batch = Batch(tx, queue_id, load(tx, queue_id, rows))
-    over = [record for record in batch.records if record.sweep_at is not None and record.sweep_at <= tx.now]
+    # Dead already, if its last lease ran out unnoticed: then its settings may spare it.
+    lost = [r for r in batch.records if r.state == LEASED and r.visible_state(tx.now) is State.FAILED]
+    tx.note(observe.Event.LEASE_EXPIRED, len(lost))
+    for record in lost:
+        record.fall_due(tx.now)
+    left = [record for record in batch.records if not record.gone]
+    over = [record for record in left if record.sweep_at is not None and record.sweep_at <= tx.now]
     expired = 0
     for record in over:
         if record.outlives(tx.now):

@@ -77,6 +77,34 @@ def test_a_preserved_pending_message_that_dies_is_not_preserved_any_more(new_que
     assert queue.ids() == []
 
 
+@pytest.mark.parametrize("publishes_again", [False, True])
+def test_what_failed_before_its_life_was_over_is_preserved_though_nobody_noticed(
+    new_queue: NewQueue, *, publishes_again: bool
+) -> None:
+    """Its last lease ran out while no worker was there; now a sweep comes first, or the same id again."""
+    queue = new_queue(ttl_seconds=100, max_attempts=1, preserve_failed=True)
+    queue.publish("m")
+    queue.take(lease_seconds=10)
+    age(queue, 101)
+    if publishes_again:
+        assert queue.publish("m")[0].duplicate
+    else:
+        sweep()
+    assert (queue.state("m"), queue.get("m").attempts) == (State.FAILED, 1)
+    assert counters(queue)["expired_total"] == 0
+    assert_consistent(queue)
+
+
+def test_what_failed_unnoticed_and_is_not_preserved_goes(new_queue: NewQueue) -> None:
+    queue = new_queue(ttl_seconds=100, max_attempts=1, preserve_pending=False)
+    queue.publish("m")
+    queue.take(lease_seconds=10)
+    age(queue, 101)
+    sweep()
+    assert queue.ids() == []
+    assert_consistent(queue)
+
+
 def test_auto_acked_messages_expire(new_queue: NewQueue) -> None:
     queue = new_queue(ttl_seconds=100, auto_ack=True, preserve_pending=True)
     queue.publish("m")
