@@ -12,8 +12,9 @@ from django.conf import settings as django_settings
 from queues.broker import concurrency
 from queues.broker.errors import QuotaExceeded
 from queues.broker.lanes import LANES, Operation
+from queues.broker.receive import LOOK_FOR_CLIENT_SECONDS
 from queues.broker.types import Encoding
-from queues.broker.wakes import HUB, of_stream
+from queues.broker.wakes import HUB, Waiter, of_stream
 from streams import sql
 from streams.directory import get_stream
 from streams.lookup import Found, by_stream
@@ -90,12 +91,21 @@ def _follow(
             if place is None:
                 return []
             was_parked = True
-            place.wait(remaining)
-            leaving = HUB.closing or (gone is not None and gone())
+            leaving = _wait(place, deadline, gone)
         if leaving:
             if place.woken:
                 HUB.signal(channel)
             return []
+
+
+def _wait(place: Waiter, deadline: float, gone: Callable[[], bool] | None) -> bool:
+    """Until it is woken or the time is up; whether to leave then. A client that is gone gives its place back
+    within seconds, however long it wanted to wait."""
+    while True:
+        woken = place.wait(min(deadline - time.monotonic(), LOOK_FOR_CLIENT_SECONDS))
+        leaving = HUB.closing or (gone is not None and gone())
+        if woken or leaving or deadline <= time.monotonic():
+            return leaving
 
 
 @dataclass(slots=True)

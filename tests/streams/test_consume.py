@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -148,6 +149,18 @@ def test_a_client_that_hung_up_gets_nothing_and_passes_the_call_on(s: Handle, un
     HUB.signal(s.channel)
     assert gone.result(LONG / 2) == []
     assert len(other.result(LONG / 2)) == 1
+
+
+def test_a_client_that_hangs_up_while_it_waits_gives_its_place_back(
+    s: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consume, "LOOK_FOR_CLIENT_SECONDS", 0.01)
+    hung_up = threading.Event()
+    waiting = in_background(s.consume, wait_seconds=LONG, gone=hung_up.is_set)
+    parked(s.channel, 1)
+    hung_up.set()
+    assert waiting.result(LONG / 2) == []
+    parked(s.channel, 0)
 
 
 def test_past_the_cap_an_empty_stream_is_answered_at_once(s: Handle, settings: object) -> None:
