@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ _type_word = re.compile(r"\b(str|bool|int)\b")
 _escapes = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|[\s\S])"
 )
+_code = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _INTEGER_TOO_LONG = "Integer value out of range"
 
 
@@ -86,7 +88,28 @@ def field_text(message: str) -> str:
 
 def compact(raw: bytes) -> bytes:
     """The same JSON without white space between its tokens."""
-    return msgspec.json.format(raw, indent=-1)
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except RecursionError as error:
+        # Called from deeper in the stack than the check that it passed.
+        raise BadRequest(_syntax_text(raw, error)) from None
+
+
+def size(compact: bytes) -> int:
+    """Bytes of the JSON with no more escapes than it needs: it is of one size however its sender escapes."""
+    if b"\\u" not in compact and b"\\/" not in compact:
+        return len(compact)
+    escapes = compact.replace(b"\\\\", b"")  # a backslash that was escaped begins none
+    codes = Counter(_code.findall(escapes))
+    spare = sum(count * _spare(int(code, 16)) for code, count in codes.items())
+    return len(compact) - escapes.count(b"\\/") - spare
+
+
+def _spare(code: int) -> int:
+    """Bytes by which an escape by number is longer than what it stands for."""
+    if 0xD800 <= code <= 0xDFFF:
+        return 4  # each of two: twelve bytes for four
+    return len(r'"\uXXXX"') - len(msgspec.json.encode(chr(code)))
 
 
 def _check_with_long_integers(data: bytes) -> None:

@@ -1,6 +1,7 @@
 """OKMQ's message bodies: what is read from them, how they come back (contract sections 2.6, 2.7, 4, 5.6)."""
 
 import json
+import sys
 from typing import Any
 
 import msgspec
@@ -56,6 +57,30 @@ def test_a_string_of_exactly_the_limit_is_taken(text: str) -> None:
     assert enqueue(f'"{text}"').size == LIMIT
 
 
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [(r'["\u00e9"]', 6), (r'["\ud83d\ude00"]', 8), (r'["\/"]', 5), (r'["\u002f"]', 5), (r'["\u0041"]', 5),
+     (r'["\n"]', 6), (r'["\u000a"]', 6), (r'["\u0000"]', 10), (r'["\u0022"]', 6), (r'["\u005C"]', 6),
+     (r'["\\u00e9"]', 11), (r'["\\/"]', 7), (r'["\\\u00e9"]', 8), (r'{"\u00e9": "\u4e2d"}', 12)],
+)  # fmt: skip
+def test_size_does_not_depend_on_escapes(body: str, size: int) -> None:
+    assert enqueue(body).size == size
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3))
+def test_size_is_that_of_compact_utf8_however_a_client_writes(value: Any) -> None:
+    try:
+        shortest = json.dumps([value], ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return  # a lone surrogate
+    assert enqueue(json.dumps([value])).size == len(shortest)
+
+
+def test_an_object_of_exactly_the_limit_is_taken_in_ascii_too() -> None:
+    body = {"a": "é" * ((LIMIT - 8) // 2)}
+    assert enqueue(json.dumps(body)).size == LIMIT
+
+
 def test_an_array_of_exactly_the_limit_is_taken() -> None:
     assert enqueue('["' + "x" * (LIMIT - 4) + '"]').size == LIMIT
 
@@ -77,6 +102,18 @@ def test_a_larger_body_is_too_large(body: str) -> None:
 
 def test_white_space_alone_makes_no_body_too_large() -> None:
     assert enqueue("[1," + " " * LIMIT + "2]").body == "[1,2]"
+
+
+def test_no_depth_is_too_much_for_one_part_of_the_reading_alone() -> None:
+    """What the parser just takes is measured from deeper in the stack."""
+    taken = 0
+    for depth in range(sys.getrecursionlimit() - 200, sys.getrecursionlimit()):
+        try:
+            enqueue("[ " * depth + "]" * depth)
+            taken += 1
+        except BadRequest:
+            pass
+    assert 0 < taken < 200
 
 
 def test_a_bad_item_is_told_before_a_large_one() -> None:

@@ -238,11 +238,11 @@ def body_text(raw: bytes) -> tuple[str, int]:
         size = len(raw) - 2 if _BACKSLASH not in raw else len(msgspec.json.decode(raw).encode())
     elif any(space in raw for space in _WHITE_SPACE):
         compact = strict_json.compact(raw)
-        size = len(compact)
+        size = strict_json.size(compact)
         if size <= MAX_BODY_BYTES < len(raw):
             raw = compact
     else:
-        size = len(raw)
+        size = strict_json.size(raw)
     return raw.decode(), size
 
 
