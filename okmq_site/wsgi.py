@@ -43,7 +43,7 @@ class ApiHandler(WSGIHandler):
         """Without Django's request signals, which cost as much as routing does: all that listens to them
         here is the care for database connections, and what a view borrowed it has mostly given back long
         since, because it may wait for half a minute afterwards."""
-        request = self.request_class(environ)
+        request = self._request(environ)
         try:
             response = self._answer(request)
         finally:
@@ -51,6 +51,14 @@ class ApiHandler(WSGIHandler):
             environ[access.NOTE] = access.note(request)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return response if response.streaming else (response.content,)  # type: ignore[attr-defined]
+
+    def _request(self, environ: WSGIEnvironment) -> HttpRequest:
+        """Django reads the parameters of Content-Type at once, and raises for some that nobody here needs."""
+        try:
+            return self.request_class(environ)
+        except Exception:
+            environ["CONTENT_TYPE"] = environ.get("CONTENT_TYPE", "").partition(";")[0]
+            return self.request_class(environ)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         try:

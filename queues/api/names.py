@@ -42,6 +42,19 @@ def _is_utf8(uri: str) -> bool:
     return True
 
 
+def is_whole(request: HttpRequest, parts: int) -> bool:
+    """Whether none of the first ``parts`` parts of the path, as it was sent, has an encoded slash in it.
+
+    Django has it decoded, and ``/queues/a%2Fmessages``, which is no queue, would be the messages of ``a``.
+    """
+    path = request.META.get("RAW_URI", "").partition("?")[0].lower()
+    if "%2f" not in path:
+        return True
+    if not path.startswith("/"):
+        path = path.partition("://")[2]  # sent with scheme and host
+    return not any("%2f" in part for part in path.split("/")[: parts + 1])
+
+
 class RestOfPath(StringConverter):
     """Everything up to the end of the path: slashes and, unlike Django's ``path``, line feeds too. In routes
     it is ``rest``."""

@@ -7,6 +7,7 @@ from .bad_values import DIGITS_5000, HUGE_NUMBERS, JUNK, array, item, settings
 from .client import MISSING, Client, Queue, counts, segment
 from .conftest import NewQueue
 from .routes import OPERATIONS, Operation
+from .stream import Stream
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 each_with_body = pytest.mark.parametrize(
@@ -142,6 +143,31 @@ def test_the_body_is_json_whatever_its_content_type_says(q: Queue) -> None:
     assert [found["body"] for found in q.peek()] == ["é=1&b=%20+🙂"] * len(types)
 
 
+ODD_CONTENT_TYPES = [
+    "application/json; charset*=bogus'en'%41",
+    "application/json; x*=a; x*0=b",
+    "application/json; x*1" + "1" * 5000 + "=a",
+    "application/json; charset=rot13",
+    'application/json; charset="',
+    "application/x-www-form-urlencoded; x*=bogus''a",
+    "; ; =",
+    "\u00ff\u00fe; x*=\u00ff''\u00ff",
+]
+
+
+@pytest.mark.contract("A9")
+@pytest.mark.parametrize("content_type", ODD_CONTENT_TYPES, ids=lambda value: value[:40])
+def test_no_content_type_is_too_odd(mq: Client, name: str, content_type: str) -> None:
+    """A 9, §2.3: one whose parameters nobody can read is ignored like any other, on every kind of call."""
+    headers = {"Content-Type": content_type.encode("latin-1")}
+    mq.request("POST", "/queues", json={"name": name}, headers=headers).expect(201)
+    queue = Queue(mq, name)
+    queue.call("PATCH", json={"ttl": 60}, headers=headers).expect(204)
+    queue.call("POST", "/messages", json=[{"id": "m", "body": "é"}], headers=headers).expect(204)
+    assert queue.call("GET", "/messages", headers=headers).json()[0]["body"] == "é"
+    queue.call("DELETE", headers=headers).expect(204)
+
+
 @pytest.mark.contract("A10")
 @each_with_body
 def test_a_body_that_is_not_json_changes_nothing(
@@ -228,6 +254,25 @@ def test_strange_names_in_a_path_find_nothing(mq: Client, q: Queue, strange: str
     q.call("GET", f"/messages/{strange}").expect(400, 404)
     q.call("DELETE", f"/messages/{strange}").expect(400, 404)
     assert q.call("GET", "/stats", query=f"tag={strange}").expect(200).json()["total"] == 0
+
+
+@pytest.mark.contract("A12")
+@pytest.mark.parametrize("slash", ["%2F", "%2f"])
+def test_an_encoded_slash_ends_no_part_of_a_path(mq: Client, q: Queue, s: Stream, slash: str) -> None:
+    """A 12: ``/queues/a%2Fmessages`` is a queue that cannot be, not the messages of ``a``."""
+    q.enqueue("m", "a/b")
+    s.produce("m")
+    for path in (q.path, s.path):
+        for target in (path + slash + "messages", path.replace("s/", "s" + slash), path + slash):
+            for method in ("GET", "DELETE", "POST", "PATCH"):
+                mq.request(method, target, json=routes.BATCH).expect(404)
+    for rest in ("stats", "ack", "resetfailed", "messages/m"):
+        mq.get(f"{q.path}{slash}{rest}").expect(404)
+    q.call("DELETE", f"/messages{slash}m").expect(404)
+    assert (q.ids(), s.count) == (["m", "a/b"], 1)
+    q.call("DELETE", f"/messages/a{slash}b").expect(204)
+    mq.request("GET", f"http://x{q.path}{slash}stats").expect(404)
+    mq.request("GET", f"http://x{q.path}/messages/m{slash}").expect(200)
 
 
 @pytest.mark.contract("A12")

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.http import HttpResponse
+from rest_framework.request import Request
 
 from accounts.models import CONSUME, MANAGE, PUBLISH, READ
 from queues import broker
 from queues.api import query
-from queues.api.names import is_text
+from queues.api.names import is_text, is_whole
 from queues.api.negotiation import empty_response, json_response
 from queues.api.okmq import openapi, schemas
 from queues.api.okmq.errors import error_response
@@ -30,7 +31,7 @@ from queues.api.okmq.serializers import (
     stats_json,
     topics_of,
 )
-from queues.api.problems import BadRequest, Problem, RequestError
+from queues.api.problems import BadRequest, NotFound, Problem, RequestError
 from queues.api.views import DialectRequest, DialectViewSet
 from queues.broker.errors import MessageNotFound, QueueNotFound, TopicNotFound
 from queues.broker.types import MessageView, QueueStats, State
@@ -42,6 +43,12 @@ ALL = "all"
 
 class OkmqViewSet(DialectViewSet):
     document = openapi.DOCUMENT
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Kind, name, action: a slash may only be in the id that follows.
+        if not is_whole(request._request, 3):
+            raise NotFound("not found")
+        super().initial(request, *args, **kwargs)
 
     def problem_response(self, problem: Problem) -> HttpResponse:
         return error_response(problem, self.action)
