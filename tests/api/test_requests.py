@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from django.urls import resolve
 from accounts import services
 from queues import broker
 from queues.api import body
+from queues.api.okmq.serializers import DEFAULT_SETTINGS
 from queues.broker.errors import QueueNotFound, QuotaExceeded, ShuttingDown, TopicNotFound, Unavailable
 
 MESSAGES = b'[{"id":"a","body":1}]'
@@ -131,7 +133,7 @@ def test_a_missing_queue_is_told_before_a_bad_request(
 ) -> None:
     monkeypatch.setattr(broker, "get_queue", raising(QueueNotFound()))
     assert call(method, path, data).status_code == 404
-    monkeypatch.setattr(broker, "get_queue", lambda *args: None)
+    monkeypatch.setattr(broker, "get_queue", lambda *args: SimpleNamespace(settings=DEFAULT_SETTINGS))
     assert call(method, path, data).status_code == (413 if data is BIG else 400)
 
 

@@ -557,11 +557,8 @@ export interface components {
         };
         /** @description When a message that was given back is delivered again. */
         RetryStrategy: {
-            /**
-             * @description `none` retries at once; the attempts are limited all the same.
-             * @enum {string}
-             */
-            type: "exponential" | "linear" | "fixed" | "none";
+            /** @description exponential, linear, fixed or none, which retries at once; the attempts are limited all the same. Queues that were made through another API may show others. */
+            type: string;
             /** @description Seconds to the first retry; else 5. */
             base_delay?: number;
             /** @description Seconds that no delay exceeds. */

@@ -31,6 +31,10 @@ PRESERVE_FAILED = "Whether failed messages are spared when they expire."
 PRESERVE_PENDING = "Whether messages still to be handled are spared when they expire."
 TTL = "Seconds after which a message expires; 0 for never."
 TOPICS = "Topics whose messages the queue gets; repeats collapse."
+RETRY_TYPE = (
+    "exponential, linear, fixed or none, which retries at once; the attempts are limited all the same. "
+    "Queues that were made through another API may show others."
+)
 
 STRATEGIES = ("exponential", "linear", "fixed", "none")
 DEFAULT_SETTINGS = QueueSettings()
@@ -87,7 +91,10 @@ class Name(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+@extend_schema_field({"type": "string"})
 class Strategy(serializers.ChoiceField):
+    """One of ours. Not an enum in the document: queues that other dialects made show strategies of theirs."""
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or data not in STRATEGIES:
             raise serializers.ValidationError(f"must be one of {', '.join(STRATEGIES)}")
@@ -108,7 +115,7 @@ class ExactSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class RetryStrategySerializer(ExactSerializer):
     """When a message that was given back is delivered again."""
 
-    type = Strategy(STRATEGIES, help_text="`none` retries at once; the attempts are limited all the same.")
+    type = Strategy(STRATEGIES, help_text=RETRY_TYPE)
     base_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds to the first retry; else 5.")
     max_delay = ExactInteger(1, MAX_SECONDS, required=False, help_text="Seconds that no delay exceeds.")
     multiplier = Multiplier(required=False, help_text="What an exponential delay grows by; else 2.")
@@ -171,6 +178,20 @@ def changed_settings(old: QueueSettings, sent: dict[str, Any]) -> QueueSettings:
     if "retry_strategy" in sent:
         changes["retry"] = _strategy(sent["retry_strategy"])
     return old.but(**changes)
+
+
+def without_unchanged(sent: Any, old: QueueSettings) -> Any:
+    """What was sent, but for what is as ``settings_json`` shows it: a queue that another dialect made may
+    have settings beyond our bounds, and a client may send all nine back (section 3.4)."""
+    if not isinstance(sent, dict):
+        return sent
+    shown: dict[str, Any] = {**settings_json(old)}
+    return {name: value for name, value in sent.items() if name not in shown or not _same(value, shown[name])}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """True is not 1 here."""
+    return type(one) is type(other) and bool(one == other)
 
 
 def topics_of(sent: dict[str, Any]) -> tuple[str, ...] | None:

@@ -30,6 +30,7 @@ from queues.api.okmq.serializers import (
     queue_json,
     stats_json,
     topics_of,
+    without_unchanged,
 )
 from queues.api.problems import BadRequest, NotFound, Problem, RequestError
 from queues.api.views import DialectRequest, DialectViewSet
@@ -102,8 +103,8 @@ class QueueViewSet(OkmqViewSet):
     @openapi.update_queue
     def partial_update(self, request: DialectRequest, queue: str) -> HttpResponse:
         name = self.named(request, queue)
-        broker.get_queue(self.key.account_id, name)
-        serializer = UpdateQueueSerializer(data=request.data)
+        found = broker.get_queue(self.key.account_id, name)
+        serializer = UpdateQueueSerializer(data=without_unchanged(request.data, found.settings))
         serializer.is_valid(raise_exception=True)
         sent = serializer.validated_data
         broker.update_queue(

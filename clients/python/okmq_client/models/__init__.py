@@ -17,7 +17,6 @@ from .queue_stats import QueueStats
 from .receive_type import ReceiveType
 from .reset_failed_request import ResetFailedRequest
 from .retry_strategy import RetryStrategy
-from .retry_strategy_type import RetryStrategyType
 from .stream import Stream
 from .stream_commit_request import StreamCommitRequest
 from .update_queue_request import UpdateQueueRequest
@@ -41,7 +40,6 @@ __all__ = (
     "ReceiveType",
     "ResetFailedRequest",
     "RetryStrategy",
-    "RetryStrategyType",
     "Stream",
     "StreamCommitRequest",
     "UpdateQueueRequest",

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..models.retry_strategy_type import RetryStrategyType, check_retry_strategy_type
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="RetryStrategy")
@@ -17,20 +16,21 @@ class RetryStrategy:
     """When a message that was given back is delivered again.
 
     Attributes:
-        type_ (RetryStrategyType): `none` retries at once; the attempts are limited all the same.
+        type_ (str): exponential, linear, fixed or none, which retries at once; the attempts are limited all the same.
+            Queues that were made through another API may show others.
         base_delay (int | Unset): Seconds to the first retry; else 5.
         max_delay (int | Unset): Seconds that no delay exceeds.
         multiplier (float | Unset): What an exponential delay grows by; else 2.
     """
 
-    type_: RetryStrategyType
+    type_: str
     base_delay: int | Unset = UNSET
     max_delay: int | Unset = UNSET
     multiplier: float | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        type_: str = self.type_
+        type_ = self.type_
 
         base_delay = self.base_delay
 
@@ -57,7 +57,7 @@ class RetryStrategy:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        type_ = check_retry_strategy_type(d.pop("type"))
+        type_ = d.pop("type")
 
         base_delay = d.pop("base_delay", UNSET)
 
