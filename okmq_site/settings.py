@@ -165,6 +165,7 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "okmq_site.formats"
 
 UNFOLD = theme.UNFOLD
 

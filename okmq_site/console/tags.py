@@ -75,11 +75,11 @@ def size(count: int | None) -> str:
 
 @register.filter
 def instant(at: int | datetime | None) -> SafeString | str:
-    """The moment itself, in UTC, to the millisecond."""
+    """The moment itself, to the millisecond, and its zone: UTC."""
     if at is None:
         return NOTHING
     moment = _moment(at)
-    shown = moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    shown = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
     return format_html('<time datetime="{}">{}</time>', moment.isoformat(), shown)
 
 

@@ -95,12 +95,13 @@ def _times(at: Sequence[Micros]) -> SafeString:
     shape = "%H:%M" if span <= DAY else "%a %d"
     moments = [at[0] + span * number // (MARKS - 1) for number in range(MARKS)]
     anchors = ["start", *["middle"] * (MARKS - 2), "end"]
+    zones = [*[""] * (MARKS - 1), " UTC"]
     return format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="{}">{}</text>',
         (
-            (f"{_x(at, moment):.1f}", HEIGHT - 5, anchor, to_datetime(moment).strftime(shape))
-            for moment, anchor in zip(moments, anchors, strict=True)
+            (f"{_x(at, moment):.1f}", HEIGHT - 5, anchor, to_datetime(moment).strftime(shape) + zone)
+            for moment, anchor, zone in zip(moments, anchors, zones, strict=True)
         ),
     )
 

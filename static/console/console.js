@@ -3,6 +3,7 @@
 
 (() => {
   const LATE = 3; // intervals without an answer until the figures are called stale
+  const REFUSALS = { 403: "you may not see them", 404: "what they tell of is gone", 503: "the database is away" };
 
   function refresh(part) {
     const every = Number(part.dataset.every) * 1000;
@@ -19,8 +20,14 @@
 
     function judge(reason) {
       if (Date.now() - last < LATE * every) return;
-      const since = new Date(last).toTimeString().slice(0, 8);
-      tell(`These figures are from ${since} and no longer true: ${reason}. Trying again.`);
+      const since = new Date(last).toISOString().slice(11, 19); // every time of the console is UTC
+      tell(`These figures are from ${since} UTC and no longer true: ${reason}. Trying again.`);
+    }
+
+    // What has the focus must not be another button a moment later.
+    function inUse() {
+      const focus = document.activeElement;
+      return part.contains(focus) && !focus.matches("[tabindex='0']");
     }
 
     async function ask() {
@@ -30,12 +37,13 @@
         const answer = await fetch(part.dataset.refresh, { credentials: "same-origin", redirect: "error", cache: "no-store", signal: AbortSignal.timeout(10000) });
         if (answer.ok) {
           const text = await answer.text();
-          if (!part.contains(document.activeElement) || document.activeElement.matches("[tabindex='0']")) part.innerHTML = text;
+          if (inUse()) return judge("a link or button in them has the focus");
+          part.innerHTML = text;
           last = Date.now();
           tell("");
           if (part.querySelector("[data-over]")) clearInterval(timer);
         } else {
-          judge(answer.status === 503 ? "the database is away" : `the server answers ${answer.status}`);
+          judge(REFUSALS[answer.status] || `the server answers ${answer.status}`);
         }
       } catch (error) {
         judge("the server does not answer, or you are logged out");

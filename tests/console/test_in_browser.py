@@ -165,6 +165,21 @@ def test_the_dashboard_says_when_it_cannot_be_refreshed(visit: Visit) -> None:
     who.troubles.clear()  # the aborted requests
 
 
+def test_figures_that_stand_still_while_one_of_them_is_used_say_so(visit: Visit) -> None:
+    who = visit()
+    who.page.clock.install()
+    page = who.visit("/admin/")
+    stale = page.locator("[data-stale]")
+    link = page.locator("[data-refresh] tbody a").first
+    link.focus()
+    refreshed(page, 20)
+    expect(stale).to_contain_text(re.compile(r"from \d\d:\d\d:\d\d UTC .* has the focus"))
+    expect(link).to_be_focused()
+    link.blur()
+    refreshed(page)
+    expect(stale).to_be_hidden()
+
+
 def test_a_message_is_published_and_found_again_by_hand(visit: Visit, paths: dict[str, str]) -> None:
     who = visit("operator")
     page = who.visit(paths["queue"])

@@ -1,0 +1,1 @@
+"""How Django's own pages of the console write instants (FORMAT_MODULE_PATH): as our pages do."""
