@@ -1,10 +1,9 @@
-# OKMQ. `make run` serves, `make test` checks everything. Needs Python 3.11 or newer, with venv and pip.
+# OKMQ. `make run` serves (settings: docs/settings.md), `make test` checks everything. Needs Python 3.11 or newer, with
+# venv and pip.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOST ?= 127.0.0.1
-PORT ?= 8080
 # Test processes at once: auto is two for each core.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
@@ -16,7 +15,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .PHONY: run test test-sqlite test-postgres faults lint format lock docs clients screenshots bench bench-peers clean
 
 run: $(VENV)/.run
-	exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+	exec $(BIN)/python manage.py serve
 
 # All parts run even when one fails, so that one run tells everything. The types are checked while tests wait.
 test: $(VENV)/.dev

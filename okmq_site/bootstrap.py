@@ -21,7 +21,8 @@ LOCK_ID = 0x6F6B6D71
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the first start made. Kept nowhere: printed, then forgotten."""
+    """What the first start made. Kept nowhere: printed, then forgotten. ``password``: empty for a console
+    user that was there already."""
 
     email: str
     key: str
@@ -45,6 +46,13 @@ def first_account_made_at() -> datetime | None:
     from accounts.models import Account
 
     return Account.objects.order_by("id").values_list("created_at", flat=True).first()
+
+
+def has_console_user() -> bool:
+    """False when the first account was made by a command before the first start: nobody was made then."""
+    from django.contrib.auth import get_user_model
+
+    return bool(get_user_model().objects.exists())
 
 
 def leave_database() -> None:

@@ -6,14 +6,17 @@ printed from it (``make docs``), so a setting cannot exist without being documen
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 from environs import Env, EnvError, validate
 
 Kind = Literal["str", "int", "bool", "list"]
@@ -480,8 +483,8 @@ TABLE: tuple[Setting, ...] = (
         "OKMQ_METRICS_QUEUES",
         "int",
         1000,
-        "Queues that have figures of their own in `/metrics`, the oldest first: each makes 12 series, and up "
-        "to 5 under Forq's names.",
+        "Queues that have figures of their own in `/metrics`, the oldest first: each makes 12 series, up to "
+        "5 under Forq's names and one under TinyMQ's.",
         unit="queues",
         low=0,
         high=100_000,
@@ -489,6 +492,7 @@ TABLE: tuple[Setting, ...] = (
 )
 
 SECRET_LENGTH = 32
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,]+")
 
 
 def read() -> dict[str, Any]:
@@ -510,7 +514,41 @@ def read() -> dict[str, Any]:
         )
     for text in values["OKMQ_EGRESS_ALLOW"]:
         _check_network(text)
+    _check_texts(values)
     return values
+
+
+def _check_texts(values: dict[str, Any]) -> None:
+    """What would fail, or do nothing, only when it is used."""
+    if (email := values["OKMQ_ANONYMOUS_ACCOUNT"].strip()) and not _is_email(email):
+        raise ImproperlyConfigured(_refused("OKMQ_ANONYMOUS_ACCOUNT", email, "expected an e-mail address"))
+    for name in values["OKMQ_APPS"]:
+        if not _is_there(name.partition(".")[0]):
+            raise ImproperlyConfigured(
+                _refused("OKMQ_APPS", name, "there is no such app; PYTHONPATH must name the folder it is in")
+            )
+    cors = values["OKMQ_CORS_ORIGIN"].strip()
+    origins = [("OKMQ_CSRF_TRUSTED_ORIGINS", text) for text in values["OKMQ_CSRF_TRUSTED_ORIGINS"]]
+    for name, text in [*origins, ("OKMQ_CORS_ORIGIN", cors)]:
+        if text and not ORIGIN.fullmatch(text) and (name, text) != ("OKMQ_CORS_ORIGIN", "*"):
+            told = "expected an origin as https://app.example.com, with nothing behind the host"
+            raise ImproperlyConfigured(_refused(name, text, told))
+
+
+def _is_email(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_there(package: str) -> bool:
+    return package.isidentifier() and importlib.util.find_spec(package) is not None
+
+
+def _refused(name: str, text: str, expected: str) -> str:
+    return f"{name}={text!r} will not do: {expected}"
 
 
 def _check_network(text: str) -> None:
@@ -537,7 +575,7 @@ def _value(env: Env, setting: Setting) -> Any:
         value = parse(setting.name, validate=setting.validators())
     except EnvError as error:
         text = os.environ[setting.name]
-        raise ImproperlyConfigured(f"{setting.name}={text!r} will not do: {setting.expected()}") from error
+        raise ImproperlyConfigured(_refused(setting.name, text, setting.expected())) from error
     return [item.strip() for item in value if item.strip()] if setting.kind == "list" else value
 
 

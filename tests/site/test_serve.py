@@ -43,6 +43,23 @@ def test_the_first_start_prints_key_and_password_once(make_server: ServerFactory
 
 
 @pytest.mark.once
+def test_commands_before_the_first_start(make_server: ServerFactory) -> None:
+    server = make_server.prepare(empty=True)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        process = server.run_python("manage.py", *arguments)
+        printed, _ = process.communicate(timeout=START_SECONDS)
+        return process.returncode, printed
+
+    code, printed = run("createkey", "someone@example.com")
+    assert code == 1 and "makes the tables" in printed and "Traceback" not in printed
+    assert run("migrate", "--verbosity", "0")[0] == 0
+    assert run("createkey", "someone@example.com")[0] == 0
+    server.start()
+    assert "Nobody can log in to the console yet: manage.py createsuperuser" in server.output()
+
+
+@pytest.mark.once
 def test_the_printed_password_opens_the_console(make_server: ServerFactory) -> None:
     server = make_server(empty=True)
     password = re.search(r"password (\S+)", server.output())

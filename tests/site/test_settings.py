@@ -77,6 +77,10 @@ BAD = {
     "OKMQ_DEBUG": ("maybe", "expected true or false"),
     "OKMQ_LOG_LEVEL": ("LOUD", "expected one of DEBUG, INFO, WARNING, ERROR"),
     "OKMQ_RESERVED_THREADS": ("640", "must be less than OKMQ_THREADS"),
+    "OKMQ_ANONYMOUS_ACCOUNT": ("everybody", "expected an e-mail address"),
+    "OKMQ_APPS": ("shopp", "there is no such app"),
+    "OKMQ_CORS_ORIGIN": ("https://app.example.com/", "with nothing behind the host"),
+    "OKMQ_CSRF_TRUSTED_ORIGINS": ("https://a.example.com, b.example.com", "expected an origin"),
     "DATABASE_URL": ("mysql://root@localhost/okmq", "must begin with sqlite:// or postgresql://"),
 }
 

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
@@ -25,6 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from queues.worker.crew import Worker
 
+        if options["task_concurrency"] < 0:
+            raise CommandError("--task-concurrency must be at least 0")
         settings.OKMQ_TASK_CONCURRENCY = options["task_concurrency"]
         stop = threading.Event()
 

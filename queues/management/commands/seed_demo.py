@@ -66,7 +66,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--email", default=EMAIL, help="the account (default: %(default)s)")
         parser.add_argument(
-            "--scale", type=int, default=1, help="how many times the usual number of messages"
+            "--scale",
+            type=int,
+            default=1,
+            help="how many times the usual number of messages (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,7 +77,8 @@ class Command(BaseCommand):
         if broker.list_queues(account.pk):
             raise CommandError(f"{account.email} has queues already; nothing was made")
         Demo(account, max(options["scale"], 1)).make()
-        self.stdout.write(f"Made {len(QUEUES)} queues and a stream of {account.email}.")
+        made = len(broker.list_queues(account.pk))
+        self.stdout.write(f"Made {made} queues and a stream of {account.email}; look at them in the console.")
 
 
 class Demo:

@@ -29,12 +29,17 @@ First start: an account, an API key and a console user were made. They are shown
 Try it:
 
     export OKMQ_KEY={key}
-    curl -H "Authorization: Bearer $OKMQ_KEY" -d '{{"name": "hello"}}' {url}/queues
+    curl -H "Authorization: Bearer $OKMQ_KEY" -d '{{"name": "first"}}' {url}/queues
 """
 
 LATER_START = """\
 The first account was made on {made:%Y-%m-%d %H:%M} UTC; its key and the console password were printed then.
 Another key: manage.py createkey EMAIL    Another password: manage.py changepassword {admin}
+"""
+
+NO_CONSOLE_USER = """\
+Nobody can log in to the console yet: manage.py createsuperuser makes a user.
+Another key: manage.py createkey EMAIL
 """
 
 
@@ -79,14 +84,18 @@ class Command(BaseCommand):
         try:
             made = bootstrap.prepare()
             first = bootstrap.first_account_made_at()
+            somebody = bootstrap.has_console_user()
         except DatabaseError as error:
             raise CommandError(f"The database cannot be prepared: {error}") from error
         finally:
             bootstrap.leave_database()
         if made:
-            self.stdout.write(FIRST_START.format(url=url, **vars(made)))
-        elif first:
+            told = vars(made) | {"password": made.password or "as it was"}
+            self.stdout.write(FIRST_START.format(url=url, **told))
+        elif first and somebody:
             self.stdout.write(LATER_START.format(made=first, admin=bootstrap.ADMIN))
+        else:
+            self.stdout.write(NO_CONSOLE_USER)
         self.stdout.flush()
 
 
