@@ -20,6 +20,11 @@ PREVIEW = 2_000
 """Characters of a body that the page shows."""
 
 
+def behind(next_offset: int, committed: int, stored: int) -> int:
+    """Messages that the consumer has not committed: no more than there are, since some may have expired."""
+    return min(next_offset - 1 - committed, stored)
+
+
 @admin.register(Stream)
 class StreamAdmin(ModelPages[Stream]):
     list_display = ("name", "account", "messages", "stored", "committed_to", "lag", "life", "made")
@@ -44,7 +49,7 @@ class StreamAdmin(ModelPages[Stream]):
 
     @admin.display(description="lag")
     def lag(self, stream: Stream) -> str:
-        return number(stream.next_offset - 1 - stream.committed)
+        return number(behind(stream.next_offset, stream.committed, stream.message_count))
 
     @admin.display(description="kept")
     def life(self, stream: Stream) -> str:
@@ -90,7 +95,7 @@ def stream_page(request: HttpRequest, stream: Stream) -> HttpResponse:
         stream.name,
         stream=stream,
         info=info,
-        lag=info.next_offset - 1 - info.committed,
+        lag=behind(info.next_offset, info.committed, info.message_count),
         start=start,
         entries=entries,
         preview=PREVIEW,

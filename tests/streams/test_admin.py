@@ -31,3 +31,10 @@ def test_streams_are_shown_and_not_changed(operator: Client, s: Handle) -> None:
 def test_a_deleted_stream_is_not_shown(operator: Client, s: Handle) -> None:
     s.delete()
     assert s.name not in operator.get("/admin/streams/stream/").content.decode()
+
+
+def test_what_is_gone_is_not_waited_for(operator: Client, s: Handle) -> None:
+    s.produce("a", "b", "c")
+    s.clear(before=2)
+    page = operator.get(f"/admin/streams/stream/{s.id}/change/").content.decode()
+    assert "2 messages behind" in page
