@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import display
@@ -17,6 +17,7 @@ from accounts import console_users  # noqa: F401  (its pages register themselves
 from accounts.models import SCOPES, Account, ApiKey
 from accounts.services import forget_cached_keys, issue_key, normalise_email, revoke_key
 from okmq_site.console.model_pages import LinesOnly, ModelPages
+from okmq_site.console.pages import draw
 from okmq_site.console.tags import share, size
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class ApiKeyForm(ApiKeyFormBase):
     class Meta:
         model = ApiKey
         fields = ("account", "name", "scopes", "expires_at")
+        help_texts = {"expires_at": "UTC; empty: never."}
 
 
 @admin.register(ApiKey)
@@ -181,8 +183,12 @@ class ApiKeyAdmin(ModelPages[ApiKey]):
             messages.warning(request, format_html(NEW_KEY, text))
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        valid = list(queryset.filter(revoked_at__isnull=True).values_list("public", flat=True))
-        for public in valid:
-            revoke_key(public)
-        self.message_user(request, f"{len(valid)} keys revoked.")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Asks first: a key cannot be had back."""
+        valid = list(queryset.filter(revoked_at__isnull=True).select_related("account"))
+        if valid and "confirmed" not in request.POST:
+            return draw(request, "console/revoke.html", "Revoke API keys", keys=valid)
+        for key in valid:
+            revoke_key(key.public)
+        self.message_user(request, "1 key revoked." if len(valid) == 1 else f"{len(valid)} keys revoked.")
+        return None

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -48,8 +49,11 @@ def test_no_page_shows_a_hash(operator: Client, account: Account, api_key: str) 
 def test_a_key_can_be_revoked(operator: Client, account: Account, api_key: str) -> None:
     assert authenticate(api_key) is not None
     key = ApiKey.objects.get(account=account)
-    form = {"action": "revoke", "_selected_action": [key.pk]}
-    operator.post("/admin/accounts/apikey/", form)
+    form: dict[str, Any] = {"action": "revoke", "_selected_action": [key.pk]}
+    asked = operator.post("/admin/accounts/apikey/", form).content.decode()
+    assert "1 key will be revoked for good" in asked and account.email in asked and "never" in asked
+    assert authenticate(api_key) is not None
+    operator.post("/admin/accounts/apikey/", form | {"confirmed": "yes"})
     assert authenticate(api_key) is None
 
 
@@ -71,7 +75,7 @@ def test_the_key_pages_show_scopes_state_and_last_use(
     key.save()
     for path in (list_of_keys, f"account/{account.pk}/change/"):
         text = page(operator, path)
-        assert "read, publish" in text and "expired" in text and "May 4, 2026" in text
+        assert "read, publish" in text and "expired" in text and "2026-05-04 03:02:00 UTC" in text
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
     assert "revoked" in page(operator, list_of_keys)
 

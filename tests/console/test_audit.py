@@ -150,7 +150,7 @@ def test_accounts_and_keys_are_made_and_changed(admin: Person) -> None:
     key = account.api_keys.get()
     admin.press(f"accounts/apikey/{key.pk}/change/", name="ci", scopes=["read", "publish"])
     admin.press(f"accounts/apikey/{key.pk}/change/", name="ci", scopes=["read", "publish"])  # no change
-    admin.press("accounts/apikey/", action="revoke", _selected_action=[key.pk])
+    admin.press("accounts/apikey/", action="revoke", _selected_action=[key.pk], confirmed="yes")
     form: Fields = {**quotas, "max_messages": 7, "email": email, "is_active": "on"}
     admin.press(f"accounts/account/{account.pk}/change/", **form, **keys)
     assert [(one.action, one.target, one.detail) for one in done_by(admin)] == [
