@@ -109,14 +109,28 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_console(request.path_info):
-        return defaults.permission_denied(request, exception)
+        told = _in_console(request, 403, "Not for your role", "Somebody with another role has to do that.")
+        return told or defaults.permission_denied(request, exception)
     return response(request.path_info, 403, "forbidden")
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_console(request.path_info):
-        return defaults.page_not_found(request, exception)
+        reason = exception.args[0] if exception.args and isinstance(exception.args[0], str) else ""
+        told = _in_console(request, 404, "Not there (any more)", reason)
+        return told or defaults.page_not_found(request, exception)
     return response(request.path_info, 404, "not found")
+
+
+def _in_console(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse | None:
+    """With the console's navigation, for those who may see that."""
+    from django.contrib import admin  # both need the apps
+
+    from okmq_site.console import pages
+
+    if not request.path_info.startswith("/admin/") or not admin.site.has_permission(request):
+        return None
+    return pages.draw(request, "console/refused.html", title, status=status, text=text)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -9,15 +9,16 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 
 from accounts import roles
 from queues.broker.errors import BrokerError, Unavailable
 
 View = Callable[..., HttpResponse]
 
-POLITE = "The database cannot be reached or is busy. Nothing was changed; try again in a moment."
+POLITE = "The database could not be reached or was busy. Look whether it was done before you do it again."
 
 
 def page(permission: str = roles.VIEW) -> Callable[[View], View]:
@@ -32,35 +33,47 @@ def page(permission: str = roles.VIEW) -> Callable[[View], View]:
             except Unavailable:
                 return draw(request, "console/unavailable.html", "The database is away", status=503)
             except BrokerError as error:  # what the address names is not there (any more)
-                raise Http404(str(error)) from error
+                raise Http404(refusal(error)) from error
 
         return guarded
 
     return decorate
 
 
-def action(permission: str) -> Callable[[View], View]:
-    """A button: POST only. What the engine refuses is told on the page the button stood on."""
+def action(permission: str, stands_on: str = "index", *names: str) -> Callable[[View], View]:
+    """A button: POST only. What the engine refuses is told on the page the button stands on: the route
+    ``stands_on``, with those arguments of the button that ``names`` names."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            stands = reverse(f"admin:{stands_on}", kwargs={name: arguments[name] for name in names})
             if request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
+                return _not_pressed(request, stands)
             require(request, permission)
             try:
                 return view(request, **arguments)
             except BrokerError as error:
-                messages.error(request, POLITE if isinstance(error, Unavailable) else refusal(error))
-                return back(request, "admin:index")
+                messages.error(request, refusal(error))
+                return back(request, stands)
 
         return guarded
 
     return decorate
 
 
+def _not_pressed(request: HttpRequest, stands: str) -> HttpResponse:
+    """Whoever had to log in when he pressed a button comes here from the login: it was not pressed."""
+    told = "Nothing was done: this is where a button leads. Go back and press it again."
+    answer = draw(request, "console/refused.html", "Nothing was done", status=405, text=told, to=stands)
+    answer.headers["Allow"] = "POST"
+    return answer
+
+
 def refusal(error: BrokerError) -> str:
     """What the engine refused, for a person: ``Message not found: 17``."""
+    if isinstance(error, Unavailable):
+        return POLITE
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
     return f"{words}: {error}"
 
@@ -89,9 +102,8 @@ def framed(request: HttpRequest, title: str) -> dict[str, Any]:
 
 
 def back(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """To where the form stood: it says so itself, and only a path of this console will do."""
-    from django.shortcuts import resolve_url
-
+    """To where the form stood, if it says so itself (only a path of this console will do), or else to the
+    path ``otherwise``."""
     path = request.POST.get("back", "")
     inside = path.startswith("/admin/") and "//" not in path and "\\" not in path
-    return HttpResponseRedirect(path if inside else resolve_url(otherwise))
+    return HttpResponseRedirect(path if inside else otherwise)

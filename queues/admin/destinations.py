@@ -145,12 +145,12 @@ def attempt(request: HttpRequest, public_id: str, log_id: int) -> HttpResponse:
     )
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_destination", "public_id")
 def enable(request: HttpRequest, public_id: str) -> HttpResponse:
     return _set_enabled(request, public_id, enabled=True)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_destination", "public_id")
 def disable(request: HttpRequest, public_id: str) -> HttpResponse:
     return _set_enabled(request, public_id, enabled=False)
 
@@ -163,7 +163,7 @@ def _set_enabled(request: HttpRequest, public_id: str, *, enabled: bool) -> Http
     return _to(public_id)
 
 
-@action(roles.ADMINISTER)
+@action(roles.ADMINISTER, "console_destination", "public_id")
 def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     """The secret stands in this one answer, and nowhere else."""
     account_id, found = find_destination(public_id)
@@ -171,7 +171,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     return _draw(request, public_id, changed.new_secret)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_destination", "public_id")
 def send_test(request: HttpRequest, public_id: str) -> HttpResponse:
     """Waits for the answer and shows it."""
     account_id, found = find_destination(public_id)
@@ -179,7 +179,7 @@ def send_test(request: HttpRequest, public_id: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:console_attempt", args=[public_id, entry.id]))
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_destination", "public_id")
 def resend(request: HttpRequest, public_id: str, log_id: int) -> HttpResponse:
     account_id, found = find_destination(public_id)
     push.resend(account_id, found.queue, public_id, log_id=log_id)

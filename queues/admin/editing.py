@@ -9,41 +9,53 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts import roles
-from okmq_site.console.pages import action, draw, page
-from queues.admin.message import SHOWN, indented
+from okmq_site.console.pages import action, draw, page, refusal
+from queues.admin.message import editable, indented, origin_of
 from queues.broker import letters, names, overview, search
-from queues.broker.types import Encoding
+from queues.broker.errors import BrokerError
+from queues.broker.overview import QueueEntry
+from queues.broker.types import Encoding, MessageView
 
 
 @page(roles.OPERATE)
 def edit(request: HttpRequest, queue_id: int, offset: int) -> HttpResponse:
     queue, view = overview.find_queue(queue_id), search.view_at(queue_id, offset)
-    if view.encoding is Encoding.BASE64 or len(view.body) > SHOWN:
+    if not editable(view):
         messages.error(request, "Only text and JSON of moderate size can be edited here.")
         return HttpResponseRedirect(reverse("admin:console_message", args=[queue_id, offset]))
     text = indented(view.body) if view.encoding is Encoding.JSON else view.body
-    return _form(request, queue_id, offset, text, problem="", queue_name=queue.name)
+    return _form(request, queue, view, text)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_message", "queue_id", "offset")
 def replay_edited(request: HttpRequest, queue_id: int, offset: int) -> HttpResponse:
+    """What is refused is told above the form, which keeps what was written."""
     queue, view = overview.find_queue(queue_id), search.view_at(queue_id, offset)
     text = request.POST.get("body", "").replace("\r\n", "\n")
     if problem := _problem(text, view.encoding):
-        return _form(request, queue_id, offset, text, problem=problem, queue_name=queue.name)
-    made = letters.replay_edited(
-        queue.account_id, queue.name, view.public_id, body=text, encoding=view.encoding
-    )
+        return _form(request, queue, view, text, problem)
+    try:
+        made = letters.replay_edited(
+            queue.account_id, queue.name, view.public_id, body=text, encoding=view.encoding
+        )
+    except BrokerError as error:
+        return _form(request, queue, view, text, refusal(error))
     messages.success(request, f"Published as {made.public_id}. The original stays where it was.")
     return HttpResponseRedirect(reverse("admin:console_message", args=[queue_id, offset]))
 
 
 def _form(
-    request: HttpRequest, queue_id: int, offset: int, text: str, *, problem: str, queue_name: str
+    request: HttpRequest, queue: QueueEntry, view: MessageView, text: str, problem: str = ""
 ) -> HttpResponse:
-    title = f"Edit and replay, offset {offset} of {queue_name}"
     return draw(
-        request, "console/edit.html", title, queue_id=queue_id, offset=offset, text=text, problem=problem
+        request,
+        "console/edit.html",
+        f"Edit and replay, offset {view.offset} of {queue.name}",
+        queue=queue,
+        offset=view.offset,
+        target=queue.name if view.dead_at is not None else origin_of(view).get("queue", queue.name),
+        text=text,
+        problem=problem,
     )
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts import roles
 from okmq_site.console.pages import action, draw, page
 from queues.admin.letters import described
-from queues.broker import beats, letters
+from queues.broker import beats, letters, overview
 
 REFRESH_SECONDS = 2
 
@@ -34,6 +34,7 @@ def _context(request: HttpRequest, job_id: int) -> dict[str, Any]:
     rest = max(job.expected - job.done, 0) if job.open and job.expected is not None else 0
     return {
         "job": job,
+        "account": overview.accounts({job.account_id}).get(job.account_id, ""),
         "which": described(job.wanted),
         "alive": not job.open or any(not worker.late for worker in beats.workers()),
         "left": rest / job.per_second if job.per_second else 0,
@@ -42,7 +43,7 @@ def _context(request: HttpRequest, job_id: int) -> dict[str, Any]:
     }
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_job", "job_id")
 def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
     letters.cancel_job(job_id)
     messages.success(request, "It stops after the chunk it is at; what is done stays done.")

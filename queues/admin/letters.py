@@ -14,7 +14,7 @@ from okmq_site.console.pages import action, draw, page
 from queues import broker
 from queues.admin.fields import Wrong, moment, whole
 from queues.broker import letters, overview
-from queues.broker.letters import Cursor, Preview, Wanted
+from queues.broker.letters import Answer, Cursor, Preview, Wanted, listing
 from queues.broker.overview import QueueEntry
 from queues.broker.types import Micros
 from queues.fields import to_datetime
@@ -40,17 +40,18 @@ class Order:
 
 @page()
 def letter_groups(request: HttpRequest) -> HttpResponse:
-    found = letters.groups(None)
-    accounts = overview.accounts({group.account_id for group in found.groups})
-    most = max((group.count for group in found.groups), default=0)
+    found, jobs = letters.groups(None), letters.list_jobs(None)
+    owners = {group.account_id for group in found.groups} | {job.account_id for job in jobs}
+    accounts = overview.accounts(owners)
     return draw(
         request,
         "console/letters.html",
         "Dead letters",
         rows=[(group, accounts.get(group.account_id, "")) for group in found.groups],
-        most=most,
         complete=found.complete,
-        jobs=letters.list_jobs(None),
+        counted=listing.COUNTED,
+        most_queues=listing.MOST_QUEUES,
+        jobs=[(job, accounts.get(job.account_id, "")) for job in jobs],
     )
 
 
@@ -155,7 +156,7 @@ def _confirm(
     )
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_letter_list", "queue_id")
 def letter_order(request: HttpRequest, queue_id: int) -> HttpResponse:
     """Done as it was confirmed: when the number is another one by now, it is shown again."""
     queue = overview.find_queue(queue_id)
@@ -170,14 +171,14 @@ def letter_order(request: HttpRequest, queue_id: int) -> HttpResponse:
         return back
     if not _is_still(letters.preview(queue.account_id, queue.name, order.wanted), confirmed):
         return _confirm(request, queue, order, was=confirmed)
-    return _carry_out(request, queue, order)
+    return _carry_out(request, queue, order, confirmed)
 
 
 def _is_still(seen: Preview, confirmed: int) -> bool:
     return seen.count == confirmed
 
 
-def _carry_out(request: HttpRequest, queue: QueueEntry, order: Order) -> HttpResponse:
+def _carry_out(request: HttpRequest, queue: QueueEntry, order: Order, confirmed: int) -> HttpResponse:
     if order.kind == "replay":
         answer = letters.replay(
             queue.account_id,
@@ -191,10 +192,20 @@ def _carry_out(request: HttpRequest, queue: QueueEntry, order: Order) -> HttpRes
         answer = letters.purge(queue.account_id, queue.name, order.wanted, per_second=order.per_second)
     if answer.job is not None:
         return HttpResponseRedirect(reverse("admin:console_job", args=[answer.job.id]))
-    done = "replayed" if order.kind == "replay" else "purged"
-    left = f" {answer.skipped} were left: the queue they came from is gone." if answer.skipped else ""
-    messages.success(request, f"{answer.done:,} dead letters {done}.{left}")
+    tell = messages.success if answer.done == confirmed else messages.warning
+    tell(request, _told(order, answer, confirmed - answer.done - answer.skipped))
     return HttpResponseRedirect(reverse("admin:console_letter_list", args=[queue.id]))
+
+
+def _told(order: Order, answer: Answer, left: int) -> str:
+    """What was done, and what was not and why."""
+    count = "1 dead letter" if answer.done == 1 else f"{answer.done:,} dead letters"
+    told = f"{count} {'replayed' if order.kind == 'replay' else 'purged'}."
+    if answer.skipped:
+        told += f" Left, since the queue they came from is gone: {answer.skipped:,}."
+    if left > 0:
+        told += f" Left, since somebody holds them at this moment or they are gone: {left:,}."
+    return told
 
 
 def _order(asked: QueryDict) -> Order | None:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from okmq_site.console.pages import draw, page
 from queues.admin.timeline import LIVING, life
 from queues.broker import contents, overview, search
-from queues.broker.types import Encoding, MessageView
+from queues.broker.types import Encoding, MessageView, State
 
 SHOWN = 200_000
 """Characters of a body that the page shows; the whole one can be downloaded."""
@@ -43,9 +43,11 @@ def message(request: HttpRequest, queue_id: int, offset: int) -> HttpResponse:
         shown=shown(view.body, view.encoding),
         metadata=pretty(view.metadata),
         headers=pretty(view.headers),
-        origin=_object(view.origin),
+        origin=origin_of(view),
         timeline=life(queue.account_id, queue.name, view),
         waits=view.state in LIVING,
+        is_letter=bool(view.dead_reason) and view.state is not State.ACKED,
+        editable=editable(view),
         commands=commands(request, queue.name, view),
     )
 
@@ -116,9 +118,15 @@ def pretty(document: str | None) -> str:
     return indented(document) if document else ""
 
 
-def _object(document: str | None) -> dict[str, Any]:
+def editable(view: MessageView) -> bool:
+    """Whether a form can show the whole body and give it back."""
+    return view.encoding is not Encoding.BASE64 and len(view.body) <= SHOWN
+
+
+def origin_of(view: MessageView) -> dict[str, Any]:
+    """Where the message was made from; empty for one that was published."""
     try:
-        found = json.loads(document or "{}")
+        found = json.loads(view.origin or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -15,6 +15,13 @@ from queues.broker.types import State
 
 PAGE = 50
 QUEUES_OFFERED = 500
+"""The oldest; others are looked through from their own pages."""
+WORDS = {
+    State.PENDING: "pending: ready",
+    State.PROCESSING: "processing: in flight",
+    State.FAILED: "failed: dead",
+}
+"""States whose figures have another name on the other pages."""
 FIELDS = ("state", "tag", "key", "attempts", "older", "younger", "text", "path", "value")
 
 
@@ -32,15 +39,18 @@ def messages(request: HttpRequest) -> HttpResponse:
             found = search.search(queue_id, wanted(asked), before=whole(asked.get("before")), limit=PAGE)
         except Wrong as error:
             problem = str(error)
+    queue = overview.find_queue(queue_id) if queue_id is not None else None
+    offered = overview.list_queues(limit=QUEUES_OFFERED)
     return draw(
         request,
         "console/messages.html",
         "Messages",
-        queues=overview.list_queues(limit=QUEUES_OFFERED),
-        queue=overview.find_queue(queue_id) if queue_id is not None else None,
+        queues=offered if queue is None or queue.id in {one.id for one in offered} else [queue, *offered],
+        more_queues=len(offered) == QUEUES_OFFERED,
+        queue=queue,
         asked={name: asked.get(name, "") for name in ("id", *FIELDS)},
         filtered=any(asked.get(name) for name in FIELDS),
-        states=[(state.value, state.value) for state in State],
+        states=[(state.value, WORDS.get(state, state.value)) for state in State],
         hits=[(overview.find_queue(in_queue), offset) for in_queue, offset in hits],
         found=found,
         problem=problem,

@@ -19,7 +19,7 @@ LONGEST_BODY = 1_000_000
 """Characters of a message that is published by hand."""
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_queue", "queue_id")
 def pause(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = overview.find_queue(queue_id)
     broker.pause_queue(queue.account_id, queue.name)
@@ -29,7 +29,7 @@ def pause(request: HttpRequest, queue_id: int) -> HttpResponse:
     return _to_queue(queue_id)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_queue", "queue_id")
 def resume(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = overview.find_queue(queue_id)
     broker.resume_queue(queue.account_id, queue.name)
@@ -37,7 +37,7 @@ def resume(request: HttpRequest, queue_id: int) -> HttpResponse:
     return _to_queue(queue_id)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_queue", "queue_id")
 def publish(request: HttpRequest, queue_id: int) -> HttpResponse:
     """A message by hand: JSON if it is JSON, text otherwise."""
     queue = overview.find_queue(queue_id)

@@ -10,14 +10,16 @@ from django.shortcuts import render
 from okmq_site.console.pages import draw, page
 from queues import broker
 from queues.admin import history
-from queues.admin.dashboard import REFRESH_SECONDS
+from queues.admin.dashboard import REFRESH_SECONDS, dead_in, moved_to
 from queues.admin.destinations import health
 from queues.admin.sentences import fate_sentences, settings_sentence
-from queues.broker import overview, search
+from queues.broker import letters, overview, search
 from queues.broker.overview import QueueEntry
 from queues.push.overview import all_destinations
 
 PEEKED = 10
+LETTERS = 2_000
+"""Of a queue, the newest, that are grouped by reason."""
 
 
 @page()
@@ -46,9 +48,13 @@ def figures(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 def _figures(request: HttpRequest, queue: QueueEntry) -> dict[str, Any]:
     shown = history.chosen(request)
+    taken, graves = overview.figures(queue.id), letters.dead_letter_queues([queue.id])
     return {
-        "figures": overview.figures(queue.id),
-        "deaths": overview.deaths(queue.id),
+        "figures": taken,
+        "dead": dead_in(taken, graves),
+        "moved": moved_to(taken, graves),
+        "deaths": letters.groups(queue.account_id, queue.name, most=LETTERS),
+        "deaths_of": LETTERS,
         "first": search.first_in_line(queue.id, PEEKED),
         "charts": history.of_queue(queue.account_id, queue.name, shown),
         "range": shown,

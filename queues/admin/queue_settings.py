@@ -143,7 +143,7 @@ def settings_page(request: HttpRequest, queue_id: int) -> HttpResponse:
     return _draw(request, queue, SettingsForm(initial=filled_in(info.settings)))
 
 
-@action(roles.ADMINISTER)
+@action(roles.ADMINISTER, "console_settings", "queue_id")
 def change(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = overview.find_queue(queue_id)
     form = SettingsForm(request.POST)

@@ -99,7 +99,7 @@ def schedule_page(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     )
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "queues_schedule_changelist")
 def run(request: HttpRequest, schedule_id: int) -> HttpResponse:
     schedule = Schedule.objects.filter(pk=schedule_id).first()
     if schedule is None:

@@ -14,7 +14,7 @@ from accounts import roles
 from okmq_site.console.pages import action, draw, page
 from queues.admin.fields import whole
 from queues.admin.message import pretty
-from queues.broker import search
+from queues.broker import overview, search
 from queues.broker.clock import SECOND
 from queues.broker.search import Wanted
 from queues.broker.types import State
@@ -80,8 +80,11 @@ def _listed(request: HttpRequest) -> dict[str, Any]:
 @page()
 def task_page(request: HttpRequest, task_id: str) -> HttpResponse:
     context = _context(request, task_id)
-    message = context["task"].message
-    return draw(request, "console/task.html", task_id, payload=pretty(message.body), **context)
+    task = context["task"]
+    queue = overview.find_queue(task.row.queue_id)
+    return draw(
+        request, "console/task.html", task_id, queue=queue, payload=pretty(task.message.body), **context
+    )
 
 
 @page()
@@ -106,14 +109,14 @@ def _context(request: HttpRequest, task_id: str) -> dict[str, Any]:
     }
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_task", "task_id")
 def run(request: HttpRequest, task_id: str) -> HttpResponse:
     tasks.run(find_task(task_id).row.account_id, task_id)
     messages.success(request, "It is pending now; the next worker of its type takes it.")
     return _to(task_id)
 
 
-@action(roles.OPERATE)
+@action(roles.OPERATE, "console_task", "task_id")
 def cancel(request: HttpRequest, task_id: str) -> HttpResponse:
     tasks.cancel(find_task(task_id).row.account_id, task_id)
     messages.success(request, "It is cancelled: whoever works on it is told at the next report.")

@@ -22,9 +22,6 @@ REST = 10
 """Figures that took longer than that to read are used for this many times as long."""
 T = TypeVar("T")
 
-LATEST_DEATHS = 2_000
-"""Of a queue, that are grouped by reason."""
-
 
 @dataclass(slots=True, frozen=True)
 class QueueEntry:
@@ -47,18 +44,6 @@ class Overview:
     queues: list[QueueFigures]
     count: int
     accounts: dict[int, str]
-
-
-@dataclass(slots=True, frozen=True)
-class Deaths:
-    """Messages of a queue that died of one reason: how many, the first and the latest of them, and the latest
-    one's offset."""
-
-    reason: str
-    count: int
-    first_at: Micros
-    last_at: Micros
-    offset: int
 
 
 class Kept:
@@ -143,10 +128,3 @@ def list_queues(*, text: str = "", after: int = 0, limit: int = 100) -> list[Que
     with queues.looking() as db:
         rows = db.rows(sql.ENTRIES, pattern=pattern, after=after, limit=limit)
         return [QueueEntry(*row) for row in rows]
-
-
-def deaths(queue_id: int) -> list[Deaths]:
-    """Why the ``LATEST_DEATHS`` youngest dead messages of the queue died, the most frequent reason first.
-    Raises Unavailable."""
-    with queues.looking() as db:
-        return [Deaths(*row) for row in db.rows(sql.DEATHS, queue=queue_id, most=LATEST_DEATHS)]

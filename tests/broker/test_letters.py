@@ -167,7 +167,7 @@ def test_bodies_are_read_in_bounded_parts(q: Handle, monkeypatch: pytest.MonkeyP
 
 
 def test_letters_are_counted_by_queue_and_reason(
-    account: Account, q: Handle, mortal: Handle, graves: Handle, monkeypatch: pytest.MonkeyPatch
+    account: Account, q: Handle, mortal: Handle, graves: Handle
 ) -> None:
     q.publish("a", "b", "c")
     q.take()
@@ -178,15 +178,28 @@ def test_letters_are_counted_by_queue_and_reason(
     mortal.kill("m")
     seen = letters.groups(account.pk)
     assert seen.complete
-    assert [(g.queue, g.reason, g.count) for g in seen.groups] == [
-        (q.name, "y", 2),
-        (q.name, "x", 1),
-        (graves.name, "max_attempts_reached", 1),
+    assert [(g.queue, g.reason, g.count, g.offset) for g in seen.groups] == [
+        (q.name, "y", 2, 2),
+        (q.name, "x", 1, 0),
+        (graves.name, "max_attempts_reached", 1, 0),
     ]
     assert letters.groups(account.pk, q.name).groups == [g for g in seen.groups if g.queue == q.name]
-    monkeypatch.setattr(listing, "COUNTED", 2)
-    bounded = letters.groups(account.pk, q.name)
+    bounded = letters.groups(account.pk, q.name, most=2)
     assert (bounded.complete, sum(g.count for g in bounded.groups)) == (False, 2)
+
+
+def test_dead_letter_queues_are_those_that_letters_came_to(
+    q: Handle, mortal: Handle, graves: Handle, new_queue: NewQueue
+) -> None:
+    ids = [one.id for one in (q, mortal, graves, new_queue())]
+    assert letters.dead_letter_queues(ids) == letters.dead_letter_queues([]) == set()
+    q.publish("m")
+    q.kill("m")
+    mortal.publish("m")
+    mortal.kill("m")
+    assert letters.dead_letter_queues(ids) == {graves.id}
+    letters.replay(graves.account_id, graves.name)
+    assert letters.dead_letter_queues(ids) == set()
 
 
 def test_a_preview_tells_how_many_and_shows_the_first(q: Handle) -> None:

@@ -10,7 +10,6 @@ from accounts.models import Account
 from queues import broker
 from queues.broker import overview
 from queues.broker.errors import QueueNotFound
-from queues.broker.types import Nack
 
 from .conftest import NewQueue
 from .handle import Handle
@@ -50,16 +49,6 @@ def test_queues_are_listed_by_name_or_account(new_queue: NewQueue, account: Acco
         made[2].id,
     ]
     assert overview.list_queues(text="\0") == []
-
-
-def test_deaths_are_grouped_by_reason(q: Handle) -> None:
-    q.publish("a", "b", "c")
-    q.receive()
-    q.settle(*(Nack(i, dead=True, reason="one" if i == "a" else "two") for i in "abc"))
-    two, one = overview.deaths(q.id)
-    assert (two.reason, two.count, two.offset) == ("two", 2, 2)
-    assert (one.reason, one.count, one.offset) == ("one", 1, 0)
-    assert one.first_at == one.last_at
 
 
 def test_what_took_long_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from queues.broker import audit_log, beats, letters
 from queues.broker.letters import listing
 from queues.broker.types import Encoding, Nack, State
+from tests.broker.conftest import NewQueue
 from tests.broker.handle import Handle, message
 
 from .people import Person
@@ -110,6 +111,22 @@ def test_another_number_than_was_confirmed_is_shown_again(operator: Person, dead
     assert states(dead)["a"] == "failed"
 
 
+def test_letters_that_are_left_are_told(operator: Person, new_queue: NewQueue) -> None:
+    graves = new_queue()
+    mortal = new_queue(max_attempts=1, dead_letter_queue=graves.name)
+    mortal.publish("a", "b")
+    mortal.kill("a", "b")
+    (held,) = graves.receive(1)
+    text = order(operator, graves, 2, kind="replay", which="all")
+    assert (
+        "1 dead letter replayed. Left, since somebody holds them at this moment or they are gone: 1." in text
+    )
+    graves.nack(held.public_id)
+    mortal.delete()
+    text = order(operator, graves, 1, kind="replay", which="all")
+    assert "0 dead letters replayed. Left, since the queue they came from is gone: 1." in text
+
+
 def test_letters_are_replayed_to_another_queue(operator: Person, dead: Handle, other: Handle) -> None:
     order(operator, dead, 1, kind="replay", which="selected", id=["a"], to=other.name)
     assert set(states(other)) == {"a"}
@@ -160,6 +177,23 @@ def test_a_corrected_body_is_published_and_both_lead_to_each_other(operator: Per
     )
 
 
+def test_a_refused_correction_is_not_lost(operator: Person, dead: Handle) -> None:
+    letters.replay(dead.account_id, dead.name, letters.Wanted(ids=("a",)))
+    page = operator.press(f"queues/{dead.id}/messages/0/replay-edited/", body='{"n": "corrected"}')
+    assert "Message not found: a" in page and '{"n": "corrected"}' in page
+
+
+def test_what_is_dealt_with_is_offered_no_replay(operator: Person, dead: Handle) -> None:
+    path = f"queues/{dead.id}/messages/0/"
+    assert "Replay…" in operator.read(path) and "Edit and replay" in operator.read(path)
+    letters.replay(dead.account_id, dead.name)
+    dead.take(auto_ack=True)
+    assert "Replay…" not in operator.read(path)
+
+
 def test_bytes_are_not_edited_by_hand(operator: Person, q: Handle) -> None:
     q.send(message("m", "AP8=", encoding=Encoding.BASE64))
+    q.kill("m")
+    text = operator.read(f"queues/{q.id}/messages/0/")
+    assert "Replay…" in text and "Edit and replay" not in text
     assert "Only text and JSON" in operator.read_after(f"queues/{q.id}/messages/0/edit/")

@@ -10,11 +10,13 @@ from accounts.models import Account
 from queues import broker
 from queues.admin import dashboard
 from queues.admin.destinations import health
-from queues.broker import beats, clock
+from queues.broker import beats, clock, letters, overview
 from queues.broker.census import QueueFigures
 from queues.broker.overview import Overview
 from queues.broker.types import Ack, Encoding, ExpiryAction, Nack
 from queues.models import Destination
+from queues.tasks.create import create
+from queues.tasks.types import NewTask
 from tests.broker.conftest import NewQueue
 from tests.broker.handle import Handle, message
 from tests.broker.rows import age
@@ -46,8 +48,35 @@ def test_trouble_is_what_died_then_what_waits_longest_then_what_is_most() -> Non
         )
 
     queues = [figures(1, 0, 0, 9), figures(2, 0, 5, 1), figures(3, 1, 0, 0), figures(4, 0, 5, 2)]
-    ordered = dashboard.by_trouble(Overview(0, queues, 4, {}))
-    assert [queue.id for queue in ordered] == [3, 4, 2, 1]
+    taken = Overview(0, queues, 4, {})
+    assert [queue.id for queue in dashboard.by_trouble(taken, set())] == [3, 4, 2, 1]
+    assert [queue.id for queue in dashboard.by_trouble(taken, {2, 1})] == [1, 2, 3, 4]
+    totals = dashboard.total(queues, {2})
+    assert (totals.dead, totals.moved, totals.oldest and totals.oldest.id) == (2, 1, 4)
+
+
+def test_what_waits_in_a_dead_letter_queue_is_dead(
+    viewer: Person, new_queue: NewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "SHOWN", 10_000)
+    graves = new_queue()
+    mortal = new_queue(max_attempts=1, dead_letter_queue=graves.name)
+    mortal.publish("a", "b")
+    mortal.kill("a", "b", reason="no such street")
+    assert "in dead-letter queues" in viewer.read("figures/")
+    row = f"{graves.name} dead letters"
+    assert row in viewer.read("figures/") and row in viewer.read(f"queues/?q={graves.name}")
+    text = viewer.read(f"queues/{graves.id}/")
+    assert "Dead 2 2 came from other queues" in text and "no such street 2" in text
+    assert "There is no dead letter" in viewer.read(f"queues/{mortal.id}/")
+
+
+def test_queues_that_are_not_looked_at_are_told(
+    viewer: Person, q: Handle, other: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "MOST_QUEUES", 1)
+    monkeypatch.setattr(overview, "kept", overview.Kept())
+    assert "tiles and table are of the 1 oldest alone" in viewer.read("figures/")
 
 
 def test_the_doors_lead_to_the_console(viewer: Person) -> None:
@@ -61,6 +90,23 @@ def test_queues_are_found_by_name_and_account(viewer: Person, q: Handle, account
     assert q.name in viewer.read(f"queues/?q={q.name.upper()}")
     assert q.name in viewer.read(f"queues/?q={account.email}")
     assert "No queue or account" in viewer.read("queues/?q=nothing-is-called-this")
+
+
+def test_pages_of_one_queue_name_the_account(operator: Person, q: Handle, account: Account) -> None:
+    """Another account may have a queue of the same name."""
+    q.publish("m")
+    q.kill("m")
+    task = create(account.pk, NewTask(type="demo", payload="{}", queue=q.name))
+    job = letters.purge(q.account_id, q.name, per_second=1).job
+    assert job is not None
+    paths = (
+        f"queues/{q.id}/", f"messages/?queue={q.id}", f"queues/{q.id}/messages/0/",
+        f"queues/{q.id}/messages/0/edit/", f"dead-letters/{q.id}/", f"dead-letters/jobs/{job.id}/figures/",
+        "dead-letters/", f"tasks/{task.task_id}/",
+    )  # fmt: skip
+    pages = [operator.read(path) for path in paths]
+    pages.append(operator.press(f"dead-letters/{q.id}/preview/", kind="purge", which="all"))
+    assert [page for page in pages if account.email not in page] == []
 
 
 def test_a_queues_page_says_in_words_what_it_does(viewer: Person, q: Handle) -> None:
@@ -80,7 +126,13 @@ def test_a_queues_page_says_in_words_what_it_does(viewer: Person, q: Handle) -> 
 def test_a_queue_that_is_not_there_is_not_found(viewer: Person, q: Handle) -> None:
     q.delete()
     for path in (f"queues/{q.id}/", f"messages/?queue={q.id}", f"queues/{q.id}/messages/0/"):
-        viewer.get(path, 404)
+        text = viewer.get(path, 404)
+        assert f"Queue not found: number {q.id}" in text and "To the dashboard" in text
+    assert "no such page in the console" in viewer.get("nothing/", 404)
+
+
+def test_who_may_not_do_a_thing_is_told_on_a_page(viewer: Person, q: Handle) -> None:
+    assert "Not for your role" in viewer.get(f"queues/{q.id}/settings/", 403)
 
 
 def test_pausing_and_resuming(operator: Person, q: Handle) -> None:
@@ -120,7 +172,8 @@ def test_a_test_message_that_will_not_do_is_told(
 
 def test_what_the_engine_refuses_is_told(operator: Person, q: Handle, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(max_messages=0)
-    assert "quota is used up" in operator.press(f"queues/{q.id}/publish/", body="1")
+    text = operator.press(f"queues/{q.id}/publish/", body="1")
+    assert "quota is used up" in text and "Publish a test message" in text  # where the button stands
 
 
 def test_messages_are_browsed_and_searched(viewer: Person, q: Handle) -> None:
@@ -148,6 +201,17 @@ def test_messages_are_browsed_and_searched(viewer: Person, q: Handle) -> None:
 )
 def test_a_search_that_cannot_be_understood_is_told(viewer: Person, q: Handle, query: str, told: str) -> None:
     assert told in viewer.read(f"messages/?queue={q.id}&{query}")
+
+
+def test_a_queue_beyond_those_offered_stays_chosen(
+    viewer: Person, q: Handle, other: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from queues.admin import messages
+
+    monkeypatch.setattr(messages, "QUEUES_OFFERED", 1)
+    for queue in (q, other):
+        page = viewer.get(f"messages/?queue={queue.id}")
+        assert f'<option value="{queue.id}" selected>' in page and "others: from their own pages" in page
 
 
 def test_an_id_leads_to_its_message(viewer: Person, q: Handle) -> None:
@@ -300,8 +364,6 @@ def test_the_audit_log_goes_on_where_it_stopped(operator: Person, viewer: Person
 
 
 def test_a_database_that_is_away_is_told(viewer: Person, q: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
-    from queues.broker import overview
-
     def away(*_: object) -> None:
         raise broker.Unavailable("gone")
 
@@ -329,7 +391,9 @@ def test_a_worker_that_is_silent_is_told(viewer: Person, monkeypatch: pytest.Mon
         return beats.WorkerInfo("w", "1", 0, clock.now() - clock.micros(7_200), late, {})
 
     monkeypatch.setattr(beats, "workers", lambda: [worker(True)])
-    assert "No worker is alive, the last one was 2 h ago" in viewer.read("")
+    text = viewer.read("")
+    assert "No worker is alive, the last one was 2 h ago" in text
+    assert "Published – no worker counts" in text and "Acknowledged – no worker counts" in text
     monkeypatch.setattr(beats, "workers", lambda: [worker(False), worker(True)])
     assert "Workers alive 1 last beat 2 h ago ; 1 fell silent 2 h ago" in viewer.read("")
 

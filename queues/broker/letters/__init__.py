@@ -5,6 +5,7 @@ and waits there (a dead-letter queue). Both have a ``dead_reason``, by which an 
 
     find(account_id, queue="", wanted=Wanted(), *, newest_first=True, cursor=None, limit=50) -> Page
     groups(account_id) -> Groups                        by queue and reason, counted in bounded work
+    dead_letter_queues(queue_ids) -> set of them        which ones letters come to
     preview(account_id, queue, wanted) -> Preview       how many, and the first few      QueueNotFound
 
     replay(account_id, queue, wanted, *, to="", keep_attempts=False, per_second=None) -> Answer
@@ -18,7 +19,17 @@ and waits there (a dead-letter queue). Both have a ``dead_reason``, by which an 
 
 from queues.broker.letters.editing import replay_edited
 from queues.broker.letters.jobs import JobInfo, JobNotFound, cancel_job, get_job, list_jobs
-from queues.broker.letters.listing import Group, Groups, Letter, Page, Preview, find, groups, preview
+from queues.broker.letters.listing import (
+    Group,
+    Groups,
+    Letter,
+    Page,
+    Preview,
+    dead_letter_queues,
+    find,
+    groups,
+    preview,
+)
 from queues.broker.letters.replaying import Answer, purge, replay
 from queues.broker.letters.selection import Cursor, Wanted
 
@@ -34,6 +45,7 @@ __all__ = [
     "Preview",
     "Wanted",
     "cancel_job",
+    "dead_letter_queues",
     "find",
     "get_job",
     "groups",

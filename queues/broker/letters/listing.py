@@ -52,11 +52,20 @@ LETTERS = Statement(
 
 REASONS = Statement(
     f"""
-    SELECT g.dead_reason, count(*), min(g.died_at), max(g.died_at) FROM (
-        SELECT m.dead_reason, coalesce(m.dead_at, m.updated_at) AS died_at
+    SELECT g.dead_reason, count(*), min(g.died_at), max(g.died_at), max(g."offset") FROM (
+        SELECT m.dead_reason, coalesce(m.dead_at, m.updated_at) AS died_at, m."offset"
         FROM queues_message m WHERE {LETTER} ORDER BY m."offset" DESC LIMIT :most
     ) g
     GROUP BY g.dead_reason ORDER BY 2 DESC, 1
+    """
+)
+
+NEWEST_CAME = Statement(
+    """
+    SELECT q.id FROM queues_queue q
+    WHERE q.id {in:queues} AND (
+        SELECT m.dead_at IS NULL FROM queues_message m
+        WHERE m.queue_id = q.id AND NOT (m.dead_reason = '') ORDER BY m."offset" DESC LIMIT 1)
     """
 )
 
@@ -101,7 +110,7 @@ class Page:
 
 @dataclass(slots=True, frozen=True)
 class Group:
-    """The letters of one queue that died of one reason."""
+    """The letters of one queue that died of one reason. ``offset``: the newest one's."""
 
     account_id: int
     queue_id: int
@@ -110,11 +119,12 @@ class Group:
     count: int
     oldest_at: Micros
     newest_at: Micros
+    offset: int
 
 
 @dataclass(slots=True, frozen=True)
 class Groups:
-    """``complete``: False when a queue has more letters than are counted (``COUNTED``, the newest), or there
+    """``complete``: False when a queue has more letters than are counted (the newest), or there
     are more queues than are looked at: then there are at least so many."""
 
     groups: list[Group]
@@ -175,17 +185,24 @@ def find(
         return Page(letters, searched, _start(places[-1].id + 1, newest_first) if more else None)
 
 
-def groups(account_id: int | None, queue: str = "") -> Groups:
-    """What the letters of a queue, or of all, died of. Raises QueueNotFound, Unavailable."""
+def groups(account_id: int | None, queue: str = "", *, most: int = COUNTED) -> Groups:
+    """What the ``most`` newest letters of a queue, or of each, died of. Raises QueueNotFound, Unavailable."""
     with queues.looking() as db:
         places = _places(db, account_id, queue, None)
         found: list[Group] = []
         complete = len(places) < MOST_QUEUES
         for place in places:
-            rows = db.rows(REASONS, queue=place.id, now=clock.now(), most=COUNTED)
+            rows = db.rows(REASONS, queue=place.id, now=clock.now(), most=most)
             found += [Group(place.account_id, place.id, place.name, *row) for row in rows]
-            complete = complete and sum(row[1] for row in rows) < COUNTED
+            complete = complete and sum(row[1] for row in rows) < most
         return Groups(found, complete)
+
+
+def dead_letter_queues(queue_ids: Sequence[int]) -> set[int]:
+    """Those of these queues that letters come to: the newest letter in them died elsewhere. All that waits
+    in such a queue is taken for letters. Raises Unavailable."""
+    with queues.looking() as db:
+        return {row[0] for row in db.rows(NEWEST_CAME, queues=list(queue_ids))}
 
 
 def preview(account_id: int, queue: str, wanted: Wanted) -> Preview:

@@ -25,13 +25,3 @@ ENTRIES = Statement(
     ORDER BY q.id LIMIT :limit
     """
 )
-
-DEATHS = Statement(
-    """
-    SELECT d.dead_reason, count(*), min(d.dead_at), max(d.dead_at), max(d."offset") FROM (
-        SELECT dead_reason, dead_at, "offset" FROM queues_message
-        WHERE queue_id = :queue AND dead_at IS NOT NULL ORDER BY "offset" DESC LIMIT :most
-    ) d
-    GROUP BY d.dead_reason ORDER BY 2 DESC, 4 DESC
-    """
-)
