@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from queues import broker
+from queues.broker.types import Encoding, NewMessage
 from tests.broker.at_once import at_once, in_background, parked
 
 from .client import Client, Topic, payload_of, text
@@ -40,6 +43,16 @@ def test_what_is_not_there_cannot_be_acknowledged(mq: Client, t: Topic) -> None:
         assert mq.call("POST", path).expect(400).content == b"Topic and Message ID required\n"
     mq.call("GET", f"/ack/{t.name}/x").expect(405)
     assert t.stat()["MessageCount"] == 1
+
+
+@pytest.mark.parametrize("id", ["order/17", "a/b/c", "m1", "ünï %41 {}"])
+def test_ids_that_other_dialects_gave_can_be_acknowledged(mq: Client, t: Topic, id: str) -> None:
+    t.consume()
+    broker.publish(mq.account.pk, t.name, [NewMessage("x", 1, Encoding.TEXT, id)])
+    assert t.take()["id"] == id
+    mq.call("POST", f"{t.path('ack')}/{quote(id, safe='')}").expect(200)
+    assert mq.call("POST", f"{t.path('ack')}/{quote(id)}").expect(404).json() == NOT_ACKED
+    assert t.stored() == 0
 
 
 def test_what_still_waits_may_be_acknowledged(t: Topic) -> None:

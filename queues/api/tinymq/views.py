@@ -88,17 +88,24 @@ class MessageViewSet(TinymqViewSet):
 
     @openapi.ack
     def ack(self, request: DialectRequest, topic: str = "", id: str = "") -> HttpResponse:
-        """The id is what comes after the last slash: topics may contain some."""
+        """The id is what comes after the last slash: topics may contain some. Ids of other dialects may, too:
+        what is not there is looked for as if the topic ended at the first one."""
         if not topic or not id:
             raise Refused("Topic and Message ID required")
-        ack = Ack(id, once=True, may_be_late=is_go_client(request))
-        try:
-            outcome = broker.settle(self.key.account_id, topic, [ack])[0]
-        except QueueNotFound:
-            outcome = Outcome.UNKNOWN
+        outcome = self._ack(request, topic, id)
+        if outcome is Outcome.UNKNOWN and "/" in topic:
+            topic, _, begin = topic.partition("/")
+            outcome = self._ack(request, topic, f"{begin}/{id}")
         if outcome is Outcome.DONE:
             return status_response("success", "Message acknowledged")
         return status_response("error", "Message not found or already acknowledged", status=404)
+
+    def _ack(self, request: DialectRequest, topic: str, id: str) -> Outcome:
+        ack = Ack(id, once=True, may_be_late=is_go_client(request))
+        try:
+            return broker.settle(self.key.account_id, topic, [ack])[0]
+        except QueueNotFound:
+            return Outcome.UNKNOWN
 
     @openapi.requeue
     def requeue(self, request: DialectRequest) -> HttpResponse:
