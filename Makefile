@@ -12,10 +12,14 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --no-emit-index-url --no-emit-find-links --no-config --quiet
 
-.PHONY: run test test-sqlite test-postgres faults lint format lock docs clients screenshots bench bench-peers clean
+.PHONY: run granian test test-sqlite test-postgres faults lint format lock docs clients screenshots bench bench-peers clean
 
 run: $(VENV)/.run
 	exec $(BIN)/python manage.py serve
+
+# For `OKMQ_SERVER=granian make run`: another HTTP server (docs/operations.md).
+granian: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-granian.lock
 
 # All parts run even when one fails, so that one run tells everything. The types are checked while tests wait.
 test: $(VENV)/.dev
@@ -67,7 +71,7 @@ screenshots: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py --docs $(ARGS)
 
-# What `bench` measures beside this server: RabbitMQ (needs root), procrastinate, pg-boss (needs Node.js), granian.
+# What `bench` measures beside this server: RabbitMQ (needs root), procrastinate, pg-boss (needs Node.js).
 bench-peers: $(BIN)/python
 	PYTHON=$(BIN)/python benchmarks/peers/install
 
@@ -75,7 +79,8 @@ bench-peers: $(BIN)/python
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --output-file requirements.lock
-	$(LOCK) --upgrade --constraint requirements.lock --group dev --output-file requirements-dev.lock
+	$(LOCK) --upgrade --constraint requirements.lock --extra granian --output-file requirements-granian.lock
+	$(LOCK) --upgrade --constraint requirements-granian.lock --extra granian --group dev --output-file requirements-dev.lock
 	$(BIN)/python -m clients.lock
 
 clean:

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,11 +98,9 @@ class Server:
         database_url: str | None,
         database_pid: int | None,
         *arguments: str,
-        program: Sequence[str] = SERVE,
         **settings: str,
     ) -> None:
         self.folder = folder
-        self._program = program
         self.database_pid = database_pid
         self.environment = _clean_environment() | {
             "PYTHONUNBUFFERED": "1",
@@ -117,7 +115,7 @@ class Server:
     def _start(self, *arguments: str) -> None:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self._program, *arguments],
+                [sys.executable, *SERVE, *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -207,11 +205,8 @@ class Site:
         self.postgres = postgres(self.folder, postgres_url) if POSTGRESQL in databases else None
 
     @contextlib.contextmanager
-    def server(
-        self, database: str, *arguments: str, program: Sequence[str] = SERVE, **settings: str
-    ) -> Iterator[Server]:
-        """A server on a fresh database, which is removed afterwards. ``arguments``: of ``serve``, or of
-        another ``program`` in Python."""
+    def server(self, database: str, *arguments: str, **settings: str) -> Iterator[Server]:
+        """A server on a fresh database, which is removed afterwards. ``arguments``: of ``serve``."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         url = pid = None
@@ -220,7 +215,7 @@ class Site:
             url, pid = self.postgres.make_database(), self.postgres.pid
         server = None
         try:
-            server = Server(folder, url, pid, *arguments, program=program, **settings)
+            server = Server(folder, url, pid, *arguments, **settings)
             yield server
         finally:
             if server is not None:

@@ -1,36 +1,28 @@
-"""This server under gunicorn, as it is served, beside itself under granian (``granian_server.py``)."""
+"""This server under gunicorn, as it is served, beside itself under granian."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import generator
 from figures import Figure
-from generator import CACHE, HERE
 from growth import TURNS
 from parked import POLL_SECONDS, RECEIVERS, Parked
 from scenarios import Effort
-from server import SERVE, Server, Site
+from server import Server, Site
 
-GRANIAN = CACHE / "granian"
-SERVERS = {"gunicorn": SERVE, "granian": (str(HERE / "granian_server.py"),)}
+SERVERS = ("gunicorn", "granian")
 
 
 def servers(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
     """Lives of single messages at 1, 8 and 32 connections, in turn, and with parked receivers."""
-    if not GRANIAN.is_dir():
-        print("    granian is not installed", flush=True)
-        return
-    settings = {
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(GRANIAN), os.environ.get("PYTHONPATH", "")))),
-        "OKMQ_POLL_SECONDS": str(POLL_SECONDS),
-    }
     with contextlib.ExitStack() as stack:
         up = {
-            name: stack.enter_context(site.server(database, program=program, **settings))
-            for name, program in SERVERS.items()
+            name: stack.enter_context(
+                site.server(database, "--server", name, OKMQ_POLL_SECONDS=str(POLL_SECONDS))
+            )
+            for name in SERVERS
         }
         for connections in (1, 8, 32):
             yield from _compare(up, database, effort, connections, f"c={connections}")

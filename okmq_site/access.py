@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import Any
@@ -137,6 +137,15 @@ class Writer:
 WRITER = Writer()
 
 
+def answered(environ: Mapping[str, Any], status: int, seconds: float, sent: int) -> None:
+    """The application answered this thread's request."""
+    length = environ.get("CONTENT_LENGTH") or ("" if environ.get("HTTP_TRANSFER_ENCODING") else "0")
+    received = int(length) if length.isascii() and length.isdigit() else None
+    client = client_address(environ)[:ADDRESS_SHOWN]
+    record(environ["REQUEST_METHOD"], status, seconds, environ[NOTE], client, received, sent)
+    request_ids.current.set("")
+
+
 def refused(client: str, status: int, sent: int) -> None:
     """gunicorn answered a request itself: it was not HTTP, or more than the server takes."""
     record("", status, 0.0, (NO_ROUTE, {}), client, None, sent)
@@ -155,18 +164,5 @@ class Logger(GunicornLogger):
         self.error_log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        told = environ.get(NOTE)
-        if told is None:  # it never reached the application: see ``refused``
-            return
-        length = environ.get("CONTENT_LENGTH") or ("" if environ.get("HTTP_TRANSFER_ENCODING") else "0")
-        received = int(length) if length.isascii() and length.isdigit() else None
-        record(
-            environ["REQUEST_METHOD"],
-            resp.status_code,
-            request_time.total_seconds(),
-            told,
-            client_address(environ)[:ADDRESS_SHOWN],
-            received,
-            resp.sent,
-        )
-        request_ids.current.set("")
+        if NOTE in environ:  # else it never reached the application: see ``refused``
+            answered(environ, resp.status_code, request_time.total_seconds(), resp.sent)

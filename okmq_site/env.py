@@ -259,6 +259,14 @@ TABLE: tuple[Setting, ...] = (
         high=3600,
     ),
     Setting(
+        "OKMQ_SERVER",
+        "str",
+        "gunicorn",
+        "What `manage.py serve` speaks HTTP with. granian, where it is installed (`make granian`), is faster "
+        "with single messages, and knows less of its clients: see [operations](operations.md#granian).",
+        choices=("gunicorn", "granian"),
+    ),
+    Setting(
         "OKMQ_THREADS",
         "int",
         640,
@@ -561,6 +569,12 @@ def _check_network(text: str) -> None:
 def hand_on(name: str, value: str) -> None:
     """Set a variable for a library that can be told in no other way."""
     os.environ[name] = value
+
+
+def forget(prefixes: tuple[str, ...]) -> None:
+    """Drop variables that a library would hand on where they mean something else."""
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
 
 
 def _is_secret(text: str) -> bool:

@@ -1,6 +1,7 @@
 """What happens in a web process besides requests: its birth, the worker, its end.
 
-The functions here are gunicorn's hooks (``gunicorn.conf.py``).
+The functions up to ``end_server`` are for whichever server there is; below are gunicorn's hooks
+(``gunicorn.conf.py``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gc
 import logging
 import resource
 import signal
+from collections.abc import Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +52,7 @@ def most_connections() -> int:
     return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft * 3 // 4)
 
 
-def on_starting(arbiter: Arbiter) -> None:
+def begin_server() -> None:
     """The master begins, before it forks."""
     if runs_worker:
         from queues.worker.elected import WORKER
@@ -62,12 +64,10 @@ def on_starting(arbiter: Arbiter) -> None:
         shared.create(settings.OKMQ_DATA_DIR / "metrics")
 
 
-def when_ready(arbiter: Arbiter) -> None:
-    """The master listens. Addresses are asked from the sockets: the port may have been 0."""
-    addresses = ", ".join(
-        f"http://{_host_port(listener.sock.getsockname())}" for listener in arbiter.LISTENERS
-    )
-    print(f"OKMQ is listening on {addresses}  (stop with Ctrl-C)", flush=True)  # noqa: T201
+def announce(addresses: Iterable[tuple[Any, ...]]) -> None:
+    """Say where the server listens, by its sockets' names: the port may have been 0."""
+    told = ", ".join(f"http://{_host_port(name)}" for name in addresses)
+    print(f"OKMQ is listening on {told}  (stop with Ctrl-C)", flush=True)  # noqa: T201
 
 
 def _host_port(name: tuple[Any, ...]) -> str:
@@ -75,15 +75,15 @@ def _host_port(name: tuple[Any, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def post_worker_init(worker: Worker) -> None:
-    """A web process begins, before its first request."""
+def begin(worker: Worker | None = None) -> None:
+    """A web process begins, before its first request. ``worker``: gunicorn's, which knows how many threads
+    are busy."""
     from queues.worker.crew import Crew
     from queues.worker.elected import WORKER
     from queues.worker.services import services_of_each_web_process
 
     global _crew
     _settle_memory()
-    _end_waits_on_stop(worker)
     if settings.OKMQ_METRICS_ENABLED:
         _measure(worker)
     _crew = Crew(services_of_each_web_process())
@@ -102,36 +102,7 @@ def _settle_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
-    """A web process ends (told in that process)."""
-    from okmq_site import access
-    from queues.worker.elected import WORKER
-
-    WORKER.stop()
-    if _crew is not None:
-        _crew.stop(LEAVING_SECONDS)
-    access.WRITER.close()
-    _log("web process stopped", "process_stop")
-
-
-def child_exit(arbiter: Arbiter, worker: Worker) -> None:
-    """A web process has ended, in whatever way (told in the master)."""
-    if settings.OKMQ_METRICS_ENABLED:
-        from okmq_site.metrics import shared
-
-        shared.process_ended(worker.pid)
-
-
-def on_exit(arbiter: Arbiter) -> None:
-    """The master ends."""
-    if settings.OKMQ_METRICS_ENABLED:
-        from okmq_site.metrics import shared
-
-        shared.remove()
-    _log("server stopped", "server_stop")
-
-
-def _measure(worker: Worker) -> None:
+def _measure(worker: Worker | None) -> None:
     """Have the engine and the requests of this process measured."""
     from okmq_site import access
     from okmq_site.metrics import instruments, sampler
@@ -146,21 +117,80 @@ def _log(message: str, event: str) -> None:
     logger.info(message, extra={"fields": {"event": event}})
 
 
-def _end_waits_on_stop(worker: Worker) -> None:
-    """On SIGTERM, have waiting receives answer at once and the worker finish; gunicorn then waits for
-    requests in flight.
-
-    SIGINT comes from a Ctrl-C in the terminal, to the master as well: the master decides, and tells the
-    workers by SIGTERM.
-    """
-    from queues.broker.shutdown import begin
+def begin_stop() -> None:
+    """On SIGTERM, have waiting receives answer at once and the worker finish. May be called from a signal
+    handler."""
+    from queues.broker import shutdown
     from queues.worker.elected import WORKER
 
+    shutdown.begin()
+    WORKER.begin_stop()
+
+
+def end() -> None:
+    """A web process ends, and all its requests have."""
+    from okmq_site import access
+    from queues.worker.elected import WORKER
+
+    WORKER.stop()
+    if _crew is not None:
+        _crew.stop(LEAVING_SECONDS)
+    access.WRITER.close()
+    _log("web process stopped", "process_stop")
+
+
+def forget(pid: int) -> None:
+    """A web process has ended, in whatever way; for the master."""
+    if settings.OKMQ_METRICS_ENABLED:
+        from okmq_site.metrics import shared
+
+        shared.process_ended(pid)
+
+
+def end_server() -> None:
+    """The master ends."""
+    if settings.OKMQ_METRICS_ENABLED:
+        from okmq_site.metrics import shared
+
+        shared.remove()
+    _log("server stopped", "server_stop")
+
+
+def on_starting(arbiter: Arbiter) -> None:
+    begin_server()
+
+
+def when_ready(arbiter: Arbiter) -> None:
+    announce(listener.sock.getsockname() for listener in arbiter.LISTENERS)
+
+
+def post_worker_init(worker: Worker) -> None:
+    _end_waits_on_stop(worker)
+    begin(worker)
+
+
+def _end_waits_on_stop(worker: Worker) -> None:
+    """gunicorn itself waits for requests in flight. SIGINT comes from a Ctrl-C in the terminal, to the master
+    as well: the master decides, and tells the workers by SIGTERM."""
+
     def stop(signum: int, frame: FrameType | None) -> None:
-        begin()
-        WORKER.begin_stop()
+        begin_stop()
         worker.handle_exit(signum, frame)
 
     signal.signal(signal.SIGTERM, stop)
     signal.siginterrupt(signal.SIGTERM, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def worker_exit(arbiter: Arbiter, worker: Worker) -> None:
+    """Told in the process that ends."""
+    end()
+
+
+def child_exit(arbiter: Arbiter, worker: Worker) -> None:
+    """A web process has ended, in whatever way (told in the master)."""
+    forget(worker.pid)
+
+
+def on_exit(arbiter: Arbiter) -> None:
+    end_server()

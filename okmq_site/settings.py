@@ -46,6 +46,7 @@ OKMQ_TINYMQ_MAX_MESSAGES: int = values["OKMQ_TINYMQ_MAX_MESSAGES"]
 OKMQ_MAX_REQUEST_BYTES: int = values["OKMQ_MAX_REQUEST_BYTES"]
 OKMQ_MAX_CONNECTIONS: int = values["OKMQ_MAX_CONNECTIONS"]
 OKMQ_REQUEST_SECONDS: int = values["OKMQ_REQUEST_SECONDS"]
+OKMQ_SERVER: str = values["OKMQ_SERVER"]
 OKMQ_THREADS: int = values["OKMQ_THREADS"]
 OKMQ_RESERVED_THREADS: int = values["OKMQ_RESERVED_THREADS"]
 # Receivers that may wait at once; past that an empty queue is answered at once.

@@ -54,8 +54,7 @@ def start(worker: Worker | None) -> None:
 def look() -> None:
     instruments.requests_in_flight.set(IN_FLIGHT.count)
     instruments.parked.set(HUB.parked)
-    if _worker is not None:
-        instruments.threads_busy.set(_worker.busy_threads())
+    instruments.threads_busy.set(IN_FLIGHT.count if _worker is None else _worker.busy_threads())
 
 
 def _run() -> None:

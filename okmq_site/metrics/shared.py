@@ -58,6 +58,16 @@ def process_ended(pid: int) -> None:
         mark_process_dead(pid, str(_folder))  # type: ignore[no-untyped-call]
 
 
+def forget_ended() -> None:
+    """``process_ended`` for all that have, where the master is not told."""
+    for levels in _folder.glob("gauge_live*_*.db") if _folder is not None else ():
+        pid = int(levels.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            process_ended(pid)
+
+
 @contextlib.contextmanager
 def _locked(parent: Path) -> Iterator[None]:
     with (parent / "lock").open("w") as file:

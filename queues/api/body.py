@@ -14,6 +14,8 @@ from queues.api.problems import BadRequest, TooLarge
 
 CHUNK = 65_536
 DISCARD_SECONDS = 10.0
+DISCARDS = "okmq.discards"
+"""In the WSGI environ of a server that reads and drops what is left of a body."""
 
 
 def read_body(request: HttpRequest, cap: int | None = None) -> bytes:
@@ -39,8 +41,11 @@ def read_body(request: HttpRequest, cap: int | None = None) -> bytes:
 def discard_body(request: HttpRequest) -> None:
     """Read and drop a body nobody wants, so that the answer arrives and the connection can be reused.
 
-    Bounded in bytes and time: past that the server closes the connection instead.
+    Bounded in bytes and time: past that the server closes the connection instead. Some servers do it all
+    themselves (``DISCARDS``).
     """
+    if DISCARDS in request.META:
+        return
     left = 2 * settings.OKMQ_MAX_REQUEST_BYTES
     deadline = monotonic() + DISCARD_SECONDS
     try:

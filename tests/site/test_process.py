@@ -9,8 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from okmq_site import bootstrap, process
-from queues.management.commands import serve
+from okmq_site import bootstrap, gunicorn_server, process
 from queues.worker import crew
 from queues.worker.elected import WORKER
 
@@ -37,7 +36,7 @@ def served(monkeypatch: pytest.MonkeyPatch, started: list[str]) -> list[dict[str
         def run(self) -> None:
             process.post_worker_init(None)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(serve, "Server", NoServer)
+    monkeypatch.setattr(gunicorn_server, "Server", NoServer)
     monkeypatch.setattr(bootstrap, "prepare", lambda: None)
     monkeypatch.setattr(bootstrap, "leave_database", lambda: None)
     monkeypatch.setattr(process, "runs_worker", True)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import runpy
-import signal
 import socket
 from argparse import ArgumentParser
-from pathlib import Path
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 
 from okmq_site import bootstrap, process
 
-CONFIG = Path(settings.BASE_DIR) / "okmq_site" / "gunicorn.conf.py"
+SERVERS = ("gunicorn", "granian")
 
 FIRST_START = """\
 First start: an account, an API key and a console user were made. They are shown this once.
@@ -50,6 +47,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.HOST, help="default: %(default)s (HOST)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="default: %(default)s (PORT)")
+        parser.add_argument(
+            "--server",
+            choices=SERVERS,
+            default=settings.OKMQ_SERVER,
+            help="default: %(default)s (OKMQ_SERVER)",
+        )
         parser.add_argument("--threads", type=int, help="requests at once in a process (OKMQ_THREADS)")
         parser.add_argument("--processes", type=int, help="web processes (OKMQ_PROCESSES)")
         parser.add_argument(
@@ -65,6 +68,7 @@ class Command(BaseCommand):
             )
         if processes < 1:
             raise CommandError("--processes must be at least 1")
+        server = _server(options["server"])
         settings.OKMQ_THREADS = threads
         settings.OKMQ_PROCESSES = processes
         settings.OKMQ_MAX_PARKED = threads - settings.OKMQ_RESERVED_THREADS
@@ -75,10 +79,10 @@ class Command(BaseCommand):
             )
         _check_address(options["host"], options["port"])
         self._prepare(_url(options["host"], options["port"]))
-        server = Server(
-            bind=f"{_bracketed(options['host'])}:{options['port']}", workers=processes, threads=threads
-        )
-        server.run()
+        try:
+            server.run(options["host"], options["port"], processes, threads)
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
 
     def _prepare(self, url: str) -> None:
         try:
@@ -99,36 +103,14 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-class Server(BaseApplication):
-    """gunicorn, configured by ``gunicorn.conf.py`` and then by the command line."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in {**runpy.run_path(str(CONFIG)), **self.options}.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        from okmq_site.wsgi import application
-
-        return application
-
-    def run(self) -> None:
-        try:
-            Master(self).run()
-        except RuntimeError as error:
-            raise CommandError(str(error)) from error
-
-
-class Master(Arbiter):
-    """gunicorn's master, for which Ctrl-C means what SIGTERM means: finish, then stop."""
-
-    def handle_int(self) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.handle_term()
+def _server(name: str) -> ModuleType:
+    """The module that runs it."""
+    try:
+        return import_module(f"okmq_site.{name}_server")
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise CommandError(f"{name} is not installed: `make {name}` installs it") from error
 
 
 def _check_address(host: str, port: int) -> None:
