@@ -19,7 +19,7 @@ from okmq_site import request_ids
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _ONE_LINE = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-_second: tuple[int, str] = (0, "")
+_second: tuple[int, str] = (-1, "")
 
 
 def default_format() -> str:
