@@ -191,7 +191,8 @@ TABLE: tuple[Setting, ...] = (
         "bool",
         False,
         "Leave `receipt` out of what a consume of the Forq API answers, for clients of Forq before 1.0 that "
-        "take no field they do not know. Acks and nacks without a receipt are accepted either way.",
+        "take no field they do not know. Forq's own Java library needs no such setting. Acks and nacks "
+        "without a receipt are accepted either way.",
     ),
     Setting(
         "OKMQ_FORQ_REQUIRE_RECEIPT",
