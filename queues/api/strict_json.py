@@ -115,7 +115,13 @@ def _spare(code: int) -> int:
 def _check_with_long_integers(data: bytes) -> None:
     """Python refuses to convert integers of more than 4,300 digits; here they need not be converted."""
     try:
-        value = json.loads(data, parse_int=lambda digits: 0, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(
+            data,
+            parse_int=lambda digits: 0,
+            parse_float=_finite,
+            parse_constant=_finite,
+            object_pairs_hook=list,  # also of members that come twice each value
+        )
         json.dumps(value, ensure_ascii=False).encode()  # finds lone surrogates
     except (ValueError, RecursionError) as error:
         raise BadRequest(_syntax_text(data, error)) from None

@@ -62,12 +62,13 @@ class PublishMessageRequest(Struct, gc=False, kw_only=True):
     """Other properties are ignored."""
 
     payload: Annotated[
-        Raw, Meta(description=f"Any JSON value but null, at most {MAX_PAYLOAD_BYTES:,} bytes without blanks.")
+        Raw,
+        Meta(description=f"Any JSON value but null, at most {MAX_PAYLOAD_BYTES:,} bytes as compact UTF-8."),
     ]
     metadata: Annotated[
         Raw,
         Meta(
-            description=f"At most {MAX_METADATA_BYTES:,} bytes.",
+            description=f"At most {MAX_METADATA_BYTES:,} bytes as compact UTF-8.",
             extra_json_schema={"type": "object", "additionalProperties": True},
         ),
     ] = field(default_factory=Raw)
@@ -92,7 +93,7 @@ class Message(Struct, gc=False, kw_only=True):
     queue_id: str
     offset: Annotated[int, Meta(ge=0)]
     payload: AnyJSON
-    size: Annotated[int, Meta(ge=0, description="Bytes of the payload without blanks.")]
+    size: Annotated[int, Meta(ge=0, description="Bytes of the payload as compact JSON in UTF-8.")]
     metadata: Annotated[Raw, object_schema()]
     state: MessageState
     idempotency_key: str | None
@@ -186,7 +187,7 @@ class DeadLetterListResponse(Struct):
 _one = msgspec.json.Decoder(PublishMessageRequest)
 _many = msgspec.json.Decoder(BatchPublishRequest)
 _encoder = msgspec.json.Encoder()
-_WHITE_SPACE = (b" ", b"\n", b"\t", b"\r")
+_LENGTHENING = (b" ", b"\n", b"\t", b"\r", rb"\u", rb"\/")
 
 
 def read_message(content: bytes) -> NewMessage:
@@ -233,18 +234,9 @@ def _new_message(item: PublishMessageRequest, path: str) -> NewMessage:
 
 
 def _payload(raw: bytes, path: str) -> tuple[str, int]:
-    """What is stored is what was sent, unless only blanks put it over the limit."""
     if raw == b"null":
         raise BadRequest(f"{path}: must not be null")
-    size = len(raw)
-    if any(space in raw for space in _WHITE_SPACE):
-        compact = strict_json.compact(raw)
-        size = len(compact)
-        if size <= MAX_PAYLOAD_BYTES < len(raw):
-            raw = compact
-    if size > MAX_PAYLOAD_BYTES:
-        raise TooLarge(f"{path}: must be at most {MAX_PAYLOAD_BYTES} bytes, is {size}")
-    return raw.decode(), size
+    return _fitting(raw, MAX_PAYLOAD_BYTES, path)
 
 
 def _metadata(raw: bytes, path: str) -> str | None:
@@ -252,10 +244,21 @@ def _metadata(raw: bytes, path: str) -> str | None:
         return None
     if not raw.startswith(b"{"):
         raise BadRequest(f"{path}: must be an object")
-    size = len(strict_json.compact(raw))
-    if size > MAX_METADATA_BYTES:
-        raise TooLarge(f"{path}: must be at most {MAX_METADATA_BYTES} bytes, is {size}")
-    return raw.decode()
+    return _fitting(raw, MAX_METADATA_BYTES, path)[0]
+
+
+def _fitting(raw: bytes, most: int, path: str) -> tuple[str, int]:
+    """What is stored, and its size, to which neither blanks nor needless escapes add: what was sent, but
+    without blanks if only they and escapes put it over the limit. Raises TooLarge."""
+    size = len(raw)
+    if any(mark in raw for mark in _LENGTHENING):
+        compact = strict_json.compact(raw)
+        size = strict_json.size(compact)
+        if size <= most < len(raw):
+            raw = compact
+    if size > most:
+        raise TooLarge(f"{path}: must be at most {most} bytes, is {size}")
+    return raw.decode(), size
 
 
 def _key(text: str | UnsetType, path: str) -> str | None:
