@@ -46,7 +46,7 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
     stats(account_id, queue, *, tag="") -> QueueStats                                    QueueNotFound
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
     clear(account_id, queue) -> int              all that waits or is held               QueueNotFound
-    replay(account_id, queue, *, ids=None, tag="", any_state=False) -> int               QueueNotFound
+    replay(account_id, queue, *, ids=None, tag="", any_state=False, keep_attempts=False) -> int
         dead -> pending; any_state: whatever does not wait already
     move_ready(account_id, source, to) -> int                   ready, as new ones       QueueNotFound
                                                                                          QueueFull

@@ -63,19 +63,25 @@ def clear(account_id: int, queue: str) -> int:
 
 
 def replay(
-    account_id: int, queue: str, *, ids: Ids | None = None, tag: str = "", any_state: bool = False
+    account_id: int,
+    queue: str,
+    *,
+    ids: Ids | None = None,
+    tag: str = "",
+    any_state: bool = False,
+    keep_attempts: bool = False,
 ) -> int:
-    """Make dead messages pending again, attempts back to 0, at their old place in the order: all, those with
-    ``ids``, those with ``tag``, or those with both. ``any_state``: of those with ``ids`` the acked ones, too,
-    the leased ones, whose holders lose them, and the scheduled ones. How many that were. Raises
-    QueueNotFound, Unavailable."""
+    """Make dead messages pending again at their old place in the order: all, those with ``ids``, those with
+    ``tag``, or those with both. ``any_state``: of those with ``ids`` the acked ones, too, the leased ones,
+    whose holders lose them, and the scheduled ones. Attempts go back to 0, or with ``keep_attempts`` stay,
+    and there is one more in any case. How many that were. Raises QueueNotFound, Unavailable."""
 
     def revive(record: Record, now: Micros) -> bool:
         state = record.visible_state(now)
         wanted = state is not State.PENDING if any_state else state is State.FAILED
         if not wanted or (tag and record.tag != tag):
             return False
-        record.revive(now)
+        record.revive(now, keep_attempts=keep_attempts)
         return True
 
     selection = _Selection(account_id, queue, ids, State.FAILED, tag)

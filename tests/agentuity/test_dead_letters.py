@@ -79,6 +79,20 @@ def test_a_replayed_dead_letter_goes_back_to_its_place(ag: Client, new_queue: Ne
     ag.call("POST", f"/queue/dlq/replay/none/{published['id']}").expect(404)
 
 
+@pytest.mark.contract("51")
+def test_a_replayed_dead_letter_keeps_its_count_of_deliveries(new_queue: NewQueue) -> None:
+    """As the client says of it. Of a message that has none left, one more follows."""
+    q = new_queue(max_retries=2)
+    published = q.kill()
+    assert data(q.call("POST", "dlq/replay", published["id"]))["message"]["delivery_attempts"] == 2
+    assert q.take()["delivery_attempts"] == 3
+    q.nack(published["id"])
+    (letter,), _ = q.dead()
+    assert letter["delivery_attempts"] == 3
+    data(q.call("POST", "messages/replay", published["id"]))
+    assert q.take()["delivery_attempts"] == 1
+
+
 @pytest.mark.contract("52")
 def test_dead_letters_are_deleted_and_purged(ag: Client, new_queue: NewQueue) -> None:
     q = new_queue(max_retries=1)

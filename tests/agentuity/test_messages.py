@@ -136,6 +136,20 @@ def test_sizes(q: Queue) -> None:
     assert q.get()["next_offset"] == 5
 
 
+@pytest.mark.contract("22", "23")
+def test_sizes_are_those_of_the_characters_however_they_are_written(q: Queue) -> None:
+    """Python writes what is not ASCII as escapes; that halves no limit."""
+    assert q.publish("é")["size"] == q.message(q.publish("é")["id"])["size"] == 4
+    published = q.publish("é" * 500_000, metadata={"m": "é" * 30_000})
+    assert published["size"] == 1_000_002
+    taken = q.consume(2)[0]
+    assert (taken["payload"], taken["metadata"]) == ("é" * 500_000, {"m": "é" * 30_000})
+    q.try_publish(1, metadata={"m": "é" * 33_000}).expect(413)
+    blanks = b'{"payload":1,"metadata":{' + b" " * 70_000 + b"}}"
+    q.call("POST", "messages/publish", content=blanks).expect(200)
+    assert q.handle().peek()[-1].metadata == "{}"
+
+
 @pytest.mark.contract("24")
 def test_an_idempotency_key_stands_for_one_message(q: Queue, new_queue: NewQueue) -> None:
     first = q.publish("first", idempotency_key="k")
@@ -236,6 +250,7 @@ def test_an_unknown_id_is_not_found(
     for message_id in (UNKNOWN, elsewhere, "msg_abc123", "qmsg_", "qmsg_xyz", "qmsg_xff", "%00", "é"):
         answer = q.call(method, action, message_id).expect(404)
         assert "message" in answer.json()["message"]
+        assert message_id != UNKNOWN or UNKNOWN in answer.json()["message"]
         Queue(ag, "none").call(method, action, message_id).expect(404)
 
 

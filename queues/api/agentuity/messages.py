@@ -20,7 +20,8 @@ from queues.broker.browse import Which
 from queues.broker.errors import MessageNotFound
 from queues.broker.types import Ack, Ids, MessageView, Nack, Outcome, Settlement, State
 
-_SECONDS = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_SECONDS = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""However a client writes a number: 30, 0.30000000000000004, 1e-07."""
 
 
 class MessageViewSet(AgentuityViewSet):
@@ -126,7 +127,7 @@ class MessageViewSet(AgentuityViewSet):
         public_id = self.message_id(queue, messageId)
         if self._settle(queue, Ack(public_id, only_leased=True)) is Outcome.DONE:
             return answers.done()
-        if broker.get_message(self.account_id, queue, public_id).state is State.ACKED:
+        if self._find(queue, messageId).state is State.ACKED:
             return answers.done()
         raise MessageNotFound(messageId)
 
@@ -180,7 +181,7 @@ class DeadLetterViewSet(AgentuityViewSet):
     def replay(self, request: DialectRequest, name: str, messageId: str) -> HttpResponse:  # noqa: N803
         queue = self.named(request, name)
         public_id = self.message_id(queue, messageId)
-        if not broker.replay(self.account_id, queue, ids=[public_id]):
+        if not broker.replay(self.account_id, queue, ids=[public_id], keep_attempts=True):
             raise MessageNotFound(messageId)
         view = broker.get_message(self.account_id, queue, public_id)
         return answers.one("message", schemas.message_json(view))
