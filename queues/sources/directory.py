@@ -200,7 +200,7 @@ def _secret(auth: Source.Auth, value: str) -> tuple[str, str]:
     """The header that shows it, and the hash of what it must say."""
     if auth is Auth.NONE:
         return "", ""
-    if not value or len(value) > MAX_VALUE or any(char in value for char in "\r\n\0"):
+    if not value.strip() or len(value) > MAX_VALUE or any(char in value for char in "\r\n\0"):
         raise InvalidSource("auth_value", f"must be one line of 1 to {MAX_VALUE} characters")
     if auth is Auth.BASIC:
         if ":" not in value:
@@ -208,4 +208,7 @@ def _secret(auth: Source.Auth, value: str) -> tuple[str, str]:
         return DEFAULT_HEADER, keys.hash_secret(f"Basic {base64.b64encode(value.encode()).decode()}")
     match = _header_and_value.fullmatch(value)
     header, shown = match.groups() if match else (DEFAULT_HEADER, value)
+    if not shown.strip():
+        # A request without that header would show as much.
+        raise InvalidSource("auth_value", "must say what the header is to say")
     return header, keys.hash_secret(shown.strip())

@@ -60,6 +60,25 @@ def test_what_is_posted_to_a_source_is_published(q: Queue) -> None:
     assert shown["last_success_at"] == shown["last_request_at"] != None  # noqa: E711
 
 
+def test_its_address_names_the_server_as_the_client_does(q: Queue, settings: Any) -> None:
+    """Whatever names the console answers to, and also where Django takes none, as with an underscore."""
+    settings.ALLOWED_HOSTS = ["console.example.com"]
+    for n, host in enumerate(("okmq_1:8080", "192.0.2.9", "[2001:db8::1]:80")):
+        sent = {"name": f"hooks{n}"}
+        answer = q.client.call("POST", f"/queue/sources/create/{q.name}", sent, {"Host": host})
+        made = data(answer)["source"]
+        assert made["url"] == f"http://{host}/queue/ingest/{made['id']}"
+
+
+def test_behind_a_trusted_proxy_the_log_has_the_clients_address(q: Queue, settings: Any) -> None:
+    made = create(q)
+    forwarded = {"X-Forwarded-For": "192.0.2.1, 198.51.100.2"}
+    post(made, headers=forwarded)
+    settings.OKMQ_TRUST_PROXY_HEADERS = True
+    post(made, headers=forwarded)
+    assert [event["remote_addr"] for event in events(q, made)] == ["198.51.100.2", "192.0.2.7"]
+
+
 @pytest.mark.parametrize(
     ("content", "status"), [(b"", 400), (b"{", 400), (b"null", 400), (b'"' + b"x" * 1_048_576 + b'"', 413)]
 )
@@ -122,6 +141,10 @@ def test_a_source_is_changed_disabled_and_deleted(q: Queue) -> None:
         {"auth_type": "magic"},
         {"auth_type": "basic"},
         {"auth_type": "basic", "auth_value": "nocolon"},
+        {"auth_type": "basic", "auth_value": " "},
+        {"auth_type": "header", "auth_value": " "},
+        {"auth_type": "header", "auth_value": "X-Token:  "},
+        {"auth_type": "header", "auth_value": "X-Token: \u3000"},
         {"auth_type": "header", "auth_value": "a\nb"},
     ],
 )

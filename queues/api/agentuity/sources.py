@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request as DRFRequest
 
 from accounts.models import MANAGE, READ
+from accounts.wrong_keys import client_address
 from queues.api.agentuity import answers, ids, source_openapi
 from queues.api.agentuity import source_schemas as schemas
 from queues.api.agentuity.message_schemas import read_payload
@@ -54,7 +55,8 @@ class SourceViewSet(AgentuityViewSet):
     def update(self, request: DialectRequest, name: str, sourceId: str) -> HttpResponse:  # noqa: N803
         queue = self.named(request, name)
         sent = self.after_lookup(queue, lambda: schemas.read_update(request.content))
-        return self._shown(request, directory.update(self.account_id, queue, sourceId, **sent))
+        changed = self.after_lookup(queue, lambda: directory.update(self.account_id, queue, sourceId, **sent))
+        return self._shown(request, changed)
 
     @source_openapi.delete
     def destroy(self, request: DialectRequest, name: str, sourceId: str) -> HttpResponse:  # noqa: N803
@@ -89,7 +91,7 @@ class IngestViewSet(AgentuityViewSet):
     @source_openapi.ingest
     def ingest(self, request: DialectRequest, sourceId: str, rest: str = "") -> HttpResponse:  # noqa: N803
         source = ingest.find(sourceId)
-        sent = ingest.Request(dict(request._request.headers), request._request.META.get("REMOTE_ADDR", ""))
+        sent = ingest.Request(dict(request._request.headers), client_address(request._request.META))
         try:
             ingest.authorize(source, lambda name: request._request.headers.get(name, ""))
             body, size = read_payload(request.content)
@@ -107,5 +109,8 @@ class IngestViewSet(AgentuityViewSet):
 
 
 def _base_url(request: DialectRequest) -> str:
-    """The server as this client sees it."""
-    return request._request.build_absolute_uri(INGEST)
+    """The server as this client sees it. Not Django's ``build_absolute_uri``, which refuses what
+    ``OKMQ_ALLOWED_HOSTS`` does not name: that is for the console."""
+    meta = request._request.META
+    host = meta.get("HTTP_HOST") or f"{meta['SERVER_NAME']}:{meta['SERVER_PORT']}"
+    return f"{request._request.scheme}://{host}{INGEST}"
