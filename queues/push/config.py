@@ -17,6 +17,8 @@ MAX_SECRET_LENGTH = 512
 MAX_HEADERS = 50
 MAX_HEADER_BYTES = 8_192
 DAY_MS = 86_400_000
+LEVELS = 2
+"""Of objects in a configuration: what lies deeper means nothing, however deep it is."""
 
 TARGET_FIELDS = {
     Kind.HTTP: "url",
@@ -59,16 +61,16 @@ class Settled(msgspec.Struct, frozen=True):
     secret: str | None
 
 
-def merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(old: Mapping[str, Any], changes: Mapping[str, Any], levels: int = LEVELS) -> dict[str, Any]:
     """``changes`` merged into ``old`` as a JSON merge patch (RFC 7396): objects into objects, null removes,
     so that the default holds again."""
     result = dict(old)
     for name, value in changes.items():
         if value is None:
             result.pop(name, None)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and levels > 1:
             before = result.get(name)
-            result[name] = merged(before if isinstance(before, Mapping) else {}, value)
+            result[name] = merged(before if isinstance(before, Mapping) else {}, value, levels - 1)
         else:
             result[name] = value
     return result

@@ -89,6 +89,9 @@ def test_a_target_is_taken_once_in_a_queue(q: Queue, new_queue: NewQueue) -> Non
         {"config": {"url": URL, "retry_policy": {"max_attempts": 0}}},
         {"config": {"url": "http://127.0.0.1/"}},
         {"destination_type": "queue", "config": {"queue_id": "queue_0000000000000000000000"}},
+        {"destination_type": "queue", "config": {"queue_id": "queue_ffffffffffffffffffffff"}},
+        {"description": "d" * 1025},
+        {"config": {"url": URL, "timeout_ms": 10**30}},
         {"enabled": "yes"},
     ],
 )
@@ -124,6 +127,9 @@ def test_a_destination_is_changed_in_part(q: Queue) -> None:
     q.call("PATCH", "destinations/update", made["id"], content={"config": {"method": "GET"}}).expect(400)
     q.call("PATCH", "destinations/update", "qdest_none", content={"enabled": True}).expect(404)
     q.call("PATCH", "destinations/update", made["id"], content=b"{").expect(400)
+    for wrong in ({"name": "n" * 257}, {"description": "\0"}, {"config": {"url": "ftp://x"}}):
+        q.call("PATCH", "destinations/update", made["id"], content=wrong).expect(400)
+        Queue(q.client, "none").call("PATCH", "destinations/update", made["id"], content=wrong).expect(404)
 
 
 @pytest.mark.contract("57")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Any
 
 import pytest
@@ -146,3 +147,18 @@ def test_a_database_that_is_away_is_told_in_shape(ag: Client, monkeypatch: pytes
 def test_errors_no_view_gives_are_in_shape(ag: Client) -> None:
     answer = check(wsgi.call("GET", "/queue/no/such/path", b"", {}))
     assert (answer.status, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+def test_what_is_nested_as_deeply_as_it_may_be_is_answered(ag: Client, q: Queue) -> None:
+    """Nothing behind the check goes deeper than the check did."""
+
+    def told(queue: Queue, action: str, body: bytes, depth: int) -> str:
+        deep = b'{"a": ' * depth + b"1" + b"}" * depth
+        return str(queue.call("POST", action, content=body % deep).json()["message"])
+
+    config = b'{"name":"n","destination_type":"http","config":{"url":"ftp://x","x":%s}}'
+    destination = ("destinations/create", config)
+    first = bisect_left(range(1000), True, lo=500, key=lambda n: "deeply" in told(q, *destination, n))
+    for depth in range(first - 8, first + 2):
+        told(q, *destination, depth)
+        told(Queue(ag, "none"), "messages/publish", b'{"payload":%s}', depth)

@@ -54,7 +54,11 @@ class DestinationViewSet(AgentuityViewSet):
         if sent["config"] is not None and "queue_id" in sent["config"]:
             broker.get_queue(self.account_id, queue)
             sent["config"] = self._with_name(sent["config"])
-        return self._shown(destinations.update(self.account_id, queue, destinationId, **sent))
+        return self._shown(
+            self.after_lookup(
+                queue, lambda: destinations.update(self.account_id, queue, destinationId, **sent)
+            )
+        )
 
     @destination_openapi.delete
     def destroy(self, request: DialectRequest, name: str, destinationId: str) -> HttpResponse:  # noqa: N803
