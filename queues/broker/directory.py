@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, StrIndex
+from django.db.models.functions import Coalesce, Collate, StrIndex
 
 from queues.broker import census, clock, names, queues, sql
 from queues.broker.census import NotPending
@@ -26,7 +26,7 @@ class Sort(StrEnum):
 
 
 _COUNTED = {Sort.MESSAGES: F("messages") - F("acked") - F("dead"), Sort.DEAD: F("dead")}
-_COLUMNS = {Sort.NAME: "name", Sort.CREATED: "created_at", Sort.UPDATED: "updated_at"}
+_COLUMNS = {Sort.NAME: "bytewise", Sort.CREATED: "created_at", Sort.UPDATED: "updated_at"}
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,6 +68,9 @@ def page(
     sign = "-" if descending else ""
     with queues.reading() as db:
         count = found.count()
+        if sort is Sort.NAME:
+            # As SQLite does: the languages of PostgreSQL databases do not agree on hyphens and underscores.
+            found = found.annotate(bytewise=Collate("name", "C" if db.postgresql else "BINARY"))
         infos = queues.infos(found.order_by(f"{sign}{column}", f"{sign}id")[skip : skip + limit])
         figures = _figures(db, [info.id for info in infos])
         return QueuePage([(info, figures[info.id]) for info in infos], count)

@@ -170,6 +170,24 @@ def test_figures_as_they_change(busy: Queue, of_queue: bool) -> None:
     assert second["timestamp"] > first["timestamp"]
 
 
+def test_figures_of_the_account_have_queues_that_came_later(ag: Client, q: Queue) -> None:
+    _, stream = wsgi.open_stream("/queue/analytics/stream?interval=1", {"Authorization": f"Bearer {ag.key}"})
+    with closing(stream):
+        lines = (line for chunk in stream for line in chunk.decode().splitlines())
+        told = (json.loads(line[6:]) for line in lines if line.startswith("data: "))
+        assert next(told)["backlog"] == 0
+        ag.create(f"{q.name}-2").publish()
+        assert next(told)["backlog"] == 1
+
+
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00.1Z", "9999-12-31T23:59:59Z"])
+def test_a_period_may_lie_at_either_end_of_time(ag: Client, busy: Queue, end: str) -> None:
+    for action in ("analytics/queue", "analytics/timeseries"):
+        data(busy.call("GET", action, end=end, granularity="day"))
+    for path in ("/queue/analytics/org", "/queue/analytics/org/timeseries"):
+        data(ag.call("GET", path, end=end, granularity="day"))
+
+
 def test_no_stream_of_nothing(ag: Client) -> None:
     ag.call("GET", "/queue/analytics/stream/none").expect(404)
     ag.call("GET", "/queue/analytics/stream", interval=0).expect(400)

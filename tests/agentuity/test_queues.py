@@ -118,6 +118,20 @@ def test_settings_have_bounds(ag: Client, name: str, field: str, bad: list[Any],
         q.delete()
 
 
+@pytest.mark.parametrize("milliseconds", [1, 1001, 1005, 16_100, 0.5, 250.25, 3_153_599_999_999])
+def test_milliseconds_come_back_as_they_were_sent(ag: Client, name: str, milliseconds: float) -> None:
+    names = ("default_retry_backoff_ms", "default_retry_max_backoff_ms")
+    q = ag.create(name, settings=dict.fromkeys(names, milliseconds))
+    assert [q.get()[one] for one in names] == [milliseconds] * 2
+
+
+def test_a_life_shorter_than_a_millisecond_is_one(new_queue: NewQueue) -> None:
+    q = new_queue(ttl_seconds=1e-9)
+    assert q.get()["default_ttl_seconds"] == 0.001
+    assert q.update(settings={"default_ttl_seconds": 0})["default_ttl_seconds"] is None
+    assert q.update(settings={"default_ttl_seconds": 0.0005})["default_ttl_seconds"] == 0.001
+
+
 @pytest.mark.contract("10")
 def test_what_is_not_there_is_told_in_json(ag: Client) -> None:
     assert ag.call("GET", "/queue/get/none").expect(404).json()["message"] == "queue 'none' not found"
@@ -149,6 +163,14 @@ def test_lists_come_by_the_page(ag: Client) -> None:
     assert ag.listed(sort="dlq_count")[0][0] == "c"
     Queue(ag, "b").update(description="changed")
     assert ag.listed(sort="updated")[0][0] == "b"
+
+
+@pytest.mark.contract("11")
+def test_names_are_in_the_same_order_on_any_database(ag: Client) -> None:
+    for name in ("ab", "a_c", "a-b", "a0", "_"):
+        ag.create(name)
+    assert ag.listed(sort="name", direction="asc")[0] == ["_", "a-b", "a0", "a_c", "ab"]
+    assert ag.listed(sort="name", limit=2)[0] == ["ab", "a_c"]
 
 
 @pytest.mark.contract("12")

@@ -19,7 +19,7 @@ from queues.api.agentuity import analytics_schemas as schemas
 from queues.api.agentuity.fields import instant_or_none
 from queues.api.agentuity.views import AgentuityViewSet, read_choice
 from queues.api.problems import BadRequest, NotFound
-from queues.api.times import format_time, parse_time
+from queues.api.times import MIN_INSTANT, format_time, parse_time
 from queues.api.views import DialectRequest
 from queues.broker import clock, directory, series
 from queues.broker.samples import Values
@@ -158,12 +158,14 @@ class AnalyticsViewSet(AgentuityViewSet):
         name = self.named(request, name)
         interval = self.after_lookup(name, lambda: read_interval(request.params))
         queue = broker.get_queue(self.account_id, name)
-        return sse.response(request._request, Live(partial(self._happened, queue=name), [queue.id], interval))
+        return sse.response(
+            request._request, Live(partial(self._happened, queue=name), lambda: [queue.id], interval)
+        )
 
     @analytics_openapi.stream_of_account
     def stream_of_account(self, request: DialectRequest) -> HttpResponseBase:
         interval = read_interval(request.params)
-        every = analytics.queues_of(self.account_id)
+        every = partial(analytics.queues_of, self.account_id)
         return sse.response(request._request, Live(self._happened, every, interval))
 
     @analytics_openapi.websocket
@@ -216,26 +218,27 @@ class AnalyticsViewSet(AgentuityViewSet):
 
 
 class Live(sse.Source):
-    """The figures of some queues, again and again."""
+    """The figures of some queues, again and again. ``queue_ids``: which they are by then."""
 
-    def __init__(self, happened: Happened, queue_ids: list[int], interval: float) -> None:
+    def __init__(self, happened: Happened, queue_ids: Callable[[], list[int]], interval: float) -> None:
         self.happened = happened
         self.queue_ids = queue_ids
         self.every_seconds = interval
 
     def look(self) -> bytes:
         at = clock.now()
-        now = analytics.now_of(self.queue_ids)
+        queue_ids = self.queue_ids()
+        now = analytics.now_of(queue_ids)
         happened = self.happened(Period(at - 60 * clock.SECOND, at, "minute"), now)
         recent = [
             one
-            for queue_id in self.queue_ids[: analytics.QUEUES_OF_ACCOUNT]
+            for queue_id in queue_ids[: analytics.QUEUES_OF_ACCOUNT]
             for one in analytics.last_messages(queue_id, analytics.RECENT_OF_EACH)
         ]
         part = schemas.within(recent, at - 60 * clock.SECOND, at)
         consumers = {
             holder.consumer
-            for queue_id in self.queue_ids[: analytics.QUEUES_OF_ACCOUNT]
+            for queue_id in queue_ids[: analytics.QUEUES_OF_ACCOUNT]
             for holder in analytics.holders(queue_id)
         }
         told = schemas.StatsEvent(
@@ -255,7 +258,8 @@ def read_period(params: query.Params) -> Period:
     """Raises BadRequest."""
     granularity = read_choice(params, "granularity", {name: name for name in STEPS}, "hour")
     end = _instant(params, "end", clock.now())
-    start = _instant(params, "start", end - USUAL[granularity] * clock.SECOND)
+    usual = max(end - USUAL[granularity] * clock.SECOND, MIN_INSTANT)
+    start = _instant(params, "start", usual)
     if start >= end:
         raise BadRequest("start: must be before end")
     start = max(start, end - LONGEST[granularity] * clock.SECOND)

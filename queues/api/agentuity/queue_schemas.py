@@ -23,6 +23,8 @@ NAME_PATTERN = "^[a-z_][a-z0-9_-]*$"
 MAX_NAME = 256
 MAX_DESCRIPTION = 1024
 MILLISECONDS = 1000
+SHORTEST_LIFE = 0.001
+"""Seconds. A time to live that is shorter, but not 0, is this one."""
 
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, min_length=1, max_length=MAX_NAME)]
 Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION)]
@@ -193,8 +195,8 @@ def queue_json(queue: QueueInfo, stats: QueueStats) -> Queue:
         default_ttl_seconds=None if settings.ttl_seconds is None else number(settings.ttl_seconds),
         default_visibility_timeout_seconds=number(settings.lease_seconds),
         default_max_retries=settings.max_attempts,
-        default_retry_backoff_ms=number(_base_delay(retry) * MILLISECONDS),
-        default_retry_max_backoff_ms=number(_max_delay(retry) * MILLISECONDS),
+        default_retry_backoff_ms=_milliseconds(_base_delay(retry)),
+        default_retry_max_backoff_ms=_milliseconds(_max_delay(retry)),
         default_retry_multiplier=number(retry.multiplier if retry.type == "exponential" else 1),
         max_in_flight_per_client=UNSET if settings.max_in_flight is None else settings.max_in_flight,
         retention_seconds=UNSET if settings.retention_seconds is None else number(settings.retention_seconds),
@@ -240,7 +242,8 @@ def _changed(old: types.QueueSettings, sent: QueueSettingsPatch) -> types.QueueS
     given = {name: value for name, value in msgspec.structs.asdict(sent).items() if value is not UNSET}
     changes = {ours: given[theirs] for theirs, ours in _SAME.items() if theirs in given}
     if "default_ttl_seconds" in given:
-        changes["ttl_seconds"] = given["default_ttl_seconds"] or None
+        life = given["default_ttl_seconds"]
+        changes["ttl_seconds"] = max(life, SHORTEST_LIFE) if life else None
     delays = {ours: given[theirs] / MILLISECONDS for theirs, ours in _RETRY.items() if theirs in given}
     if "default_retry_multiplier" in given:
         delays["multiplier"] = given["default_retry_multiplier"]
@@ -249,6 +252,11 @@ def _changed(old: types.QueueSettings, sent: QueueSettingsPatch) -> types.QueueS
         shown["multiplier"] = old.retry.multiplier if old.retry.type == "exponential" else 1
         changes["retry"] = RetryStrategy("exponential", **{**shown, **delays})
     return old.but(**changes)
+
+
+def _milliseconds(seconds: float) -> float:
+    """As they were sent: 1.001 * 1000 is 1000.9999999999999."""
+    return number(float(f"{seconds * MILLISECONDS:.15g}"))
 
 
 def _base_delay(retry: RetryStrategy) -> float:
