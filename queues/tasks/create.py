@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -30,6 +31,9 @@ MAX_ATTEMPTS = 2**31 - 1
 DEAD_KEPT_SECONDS = 90 * 86_400
 QUEUE_SETTINGS = QueueSettings(ttl_seconds=None, max_attempts=4)
 """Of queues that come into being by a task: what other dialects publish there lives by these."""
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What becomes of valid JSON that is too much for Python: integers of more than 4,300 digits, depths near
+its limit."""
 
 
 def create(account_id: int, task: NewTask) -> Created:
@@ -51,8 +55,13 @@ def create(account_id: int, task: NewTask) -> Created:
 def check_payload(task: NewTask) -> None:
     """What its type's handler here, if it has one, says of the payload. Raises registry.InvalidPayload."""
     handler = registry.find(task.type)
-    if handler is not None:
-        handler.read(msgspec.json.decode(task.payload))
+    if handler is None:
+        return
+    try:
+        payload = msgspec.json.decode(task.payload)
+    except UNREADABLE as error:
+        raise registry.InvalidPayload(str(error)) from error
+    handler.read(payload)
 
 
 def _submit(operation: CreateTask) -> Created:
@@ -78,9 +87,20 @@ def settings_of(task: NewTask) -> QueueSettings:
 def unique_key(account_id: int, task: NewTask) -> str:
     """The same for every task that counts as the same: of one account, queue and type, with one payload
     whatever the order of its keys and the blanks between them (tasks.md §3.3)."""
-    payload = msgspec.json.encode(msgspec.json.decode(task.payload), order="sorted").decode()
-    like = msgspec.json.encode([account_id, task.queue, task.type, payload])
+    like = msgspec.json.encode([account_id, task.queue, task.type, _canonical(task.payload)])
     return hashlib.sha256(like).hexdigest()
+
+
+def _canonical(payload: str) -> str:
+    try:
+        return msgspec.json.encode(msgspec.json.decode(payload), order="sorted").decode()
+    except UNREADABLE:
+        pass
+    try:
+        # An integer of any length stands for itself, as a text that hardly anybody sends.
+        return json.dumps(json.loads(payload, parse_int="\0{}".format), sort_keys=True)
+    except RecursionError:
+        return payload
 
 
 class CreateTask(Publish):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.broker.at_once import at_once
+from tests.wsgi import Answer
 
 from .client import UUID, Client, Queue, error_of
 from .handle import Tasks
@@ -115,6 +116,7 @@ def test_a_timeout_is_a_go_duration(q: Queue, text: str, shown: str) -> None:
         "s",
         ".s",
         "5s\n",
+        pytest.param("1" * 1_000_000, id="a million digits"),
     ],
 )
 def test_any_other_timeout_is_refused(q: Queue, text: str) -> None:
@@ -164,6 +166,13 @@ def test_a_handler_may_refuse_a_payload(api: Client) -> None:
     api.post(
         "/api/v1/tasks", {"type": "demo", "payload": {"more": 1}, "process_at": from_now(days=1)}
     ).expect(201)
+
+
+@pytest.mark.contract("10")
+def test_a_number_no_handler_can_read_is_refused(api: Client) -> None:
+    content = f'{{"type": "demo", "payload": {{"count": {"1" * 5_000}}}}}'.encode()
+    answer = api.call("POST", "/api/v1/tasks", content=content)
+    assert error_of(answer) == (400, "INVALID_PAYLOAD")
 
 
 @pytest.mark.contract("11")
@@ -241,6 +250,21 @@ def test_a_second_one_of_its_like_is_refused(q: Queue) -> None:
     q.made(unique="1h", payload={"a": 1})
     q.made(payload={"a": 1, "b": 2})
     Queue(q.client, q.type, f"{q.name}-2").made(unique="1h", payload={"a": 1, "b": 2})
+
+
+@pytest.mark.contract("16")
+@pytest.mark.parametrize(
+    "number", [str(2**64), "-" + "9" * 30, "1" * 5_000], ids=["2^64", "30 digits", "5,000 digits"]
+)
+def test_numbers_of_any_length_make_a_payload_what_it_is(q: Queue, number: str) -> None:
+    def create(payload: str) -> Answer:
+        content = f'{{"type": "{q.type}", "queue": "{q.name}", "unique": "1h", "payload": {payload}}}'
+        return q.client.call("POST", "/api/v1/tasks", content=content.encode())
+
+    create(f'{{"a": {number}, "b": "x"}}').expect(201)
+    create(f'{{"a": {number[:-1]}0, "b": "x"}}').expect(201)
+    create(f'{{"a": "{number}", "b": "x"}}').expect(201)
+    assert error_of(create(f'{{"b":"x","a":{number}}}')) == (409, "TASK_ALREADY_EXISTS")
 
 
 @pytest.mark.contract("17")

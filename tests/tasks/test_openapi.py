@@ -24,6 +24,8 @@ EMPTY = "an empty text where there is none (§5.2)"
 ID_OR_EMPTY = [{"$ref": "#/components/schemas/StreamId"}, {"const": ""}]
 SUPPORTED = "supported, too (§5.4)"
 OURS_TO_REFUSE = "refused by the server, not by a client's library"
+ONE_READING = "the same texts, each with one reading: a million digits are refused at once"
+THEIR_DURATION = CONTRACT["components"]["schemas"]["Duration"]["pattern"]
 
 
 SCHEDULE = r".*/schedules\S* 20\d (\[\])?\."
@@ -59,6 +61,9 @@ DIFFERENCES = [
     *texts_or_null("timeout", "Duration", DURATION_PATTERN),
     *texts_or_null("unique", "Duration", DURATION_PATTERN),
     *texts_or_null("process_at", "Timestamp", TIMESTAMP_PATTERN),
+    Difference(
+        ONE_READING, r".* \S*\.(timeout|lease|wait|retry_in) pattern", THEIR_DURATION, DURATION_PATTERN
+    ),
     Difference(NULL, r".* \S*\.max_retries type", ["integer", "null"], "integer"),
     Difference(NULL, r".* \S*\.metadata type", ["object", "null"], "object"),
     Difference("an empty default is none", r".* body \.message default", "", ABSENT),
