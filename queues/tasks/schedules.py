@@ -116,7 +116,9 @@ def get(account_id: int, name: str) -> Schedule:
 def list_all(account_id: int) -> list[Schedule]:
     """The account's schedules by name. Raises Unavailable."""
     with reading():
-        return list(Schedule.objects.filter(account_id=account_id).order_by("name"))
+        found = Schedule.objects.filter(account_id=account_id)
+        # Not by the database, which may have an order of its own for letters.
+        return sorted(found, key=lambda schedule: schedule.name)
 
 
 def delete(account_id: int, name: str) -> None:
@@ -194,13 +196,16 @@ def fire_due() -> int:
     """Make the tasks of schedules that are due. How many fired. Raises Unavailable."""
     with reading():
         due = list(_due(clock.now())[:AT_ONCE])
+    refused: dict[int, str] = {}
     for schedule in due:
         # Outside the transaction that fires: making a queue has one of its own.
         try:
             queues.ensure_queues(schedule.account_id, {_decoder.decode(schedule.task).queue: QUEUE_SETTINGS})
         except QuotaExceeded as error:
             log.warning("schedule %s has no queue: %s", schedule.name, error)
-    fired: int = in_transaction(partial(_fire, ids=[schedule.pk for schedule in due])) if due else 0
+            refused[schedule.pk] = str(error)
+    fire = partial(_fire, ids=[schedule.pk for schedule in due], refused=refused)
+    fired: int = in_transaction(fire) if due else 0
     return fired
 
 
@@ -208,16 +213,17 @@ def _due(now: Micros) -> models.QuerySet[Schedule]:
     return Schedule.objects.filter(enabled=True, next_run_at__lte=to_datetime(now)).order_by("next_run_at")
 
 
-def _fire(tx: Transaction, ids: list[int]) -> int:
+def _fire(tx: Transaction, ids: list[int], refused: dict[int, str]) -> int:
+    """``refused``: of schedules that may have no queue, why."""
     # What another worker has in hand is not due any more when it lets go.
     locked = _due(tx.now).filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=tx.db.postgresql)
     fired = 0
     for schedule in locked:
-        fired += _fire_one(tx, schedule)
+        fired += _fire_one(tx, schedule, refused.get(schedule.pk))
     return fired
 
 
-def _fire_one(tx: Transaction, schedule: Schedule) -> bool:
+def _fire_one(tx: Transaction, schedule: Schedule, refused: str | None) -> bool:
     operation = CreateTask(schedule.account_id, _decoder.decode(schedule.task))
     CreateTask.run(tx, [operation])
     schedule.last_error = ""
@@ -227,7 +233,9 @@ def _fire_one(tx: Transaction, schedule: Schedule) -> bool:
         case TaskExists():
             schedule.skipped += 1
         case QueueNotFound():
-            return False  # deleted in this moment; the next look makes it again
+            if refused is None:
+                return False  # deleted in this moment; the next look makes it again
+            schedule.last_error = refused
         case BrokerError() as error:
             schedule.last_error = str(error) or type(error).__name__
         case error:

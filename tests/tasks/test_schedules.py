@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,11 +10,14 @@ from uuid import uuid4
 
 import pytest
 
+from queues.broker import clock
+from queues.fields import to_datetime
 from queues.models import Schedule, Task
 from queues.tasks import schedules
 from queues.tasks.schedules import NewSchedule
 from queues.tasks.types import NewTask
 from tests.broker.at_once import at_once
+from tests.broker.usage import set_quotas
 
 from .client import Queue, error_of
 from .handle import Tasks
@@ -112,6 +116,22 @@ def test_what_cannot_be_made_says_why_and_the_others_go_on(t: Tasks, put: Put) -
     assert "gone" in lost.last_error and lost.last_task_id == ""
 
 
+def test_one_whose_queue_may_not_be_made_says_why_and_waits_for_its_next_due_time(t: Tasks, put: Put) -> None:
+    """Due for good, a hundred such would keep all others from firing."""
+    schedule = put()
+    set_quotas(t.account_id, max_channels=0)
+    make_due(schedule)
+    fire()
+    schedule.refresh_from_db()
+    assert schedule.next_run_at is not None and schedule.next_run_at > to_datetime(clock.now())
+    assert (made(t), schedule.skipped) == (0, 0) and "max_channels" in schedule.last_error
+    set_quotas(t.account_id, max_channels=10)
+    make_due(schedule)
+    fire()
+    schedule.refresh_from_db()
+    assert (made(t), schedule.last_error) == (1, "")
+
+
 def test_an_interval_keeps_its_beat(t: Tasks, put: Put) -> None:
     schedule = put("@every 90s", every=90_000_000)
     assert schedule.next_run_at == schedule.begin + timedelta(seconds=90)
@@ -173,6 +193,15 @@ def test_a_schedule_is_run_by_hand(q: Queue, path: str) -> None:
     assert (ran["queue"], ran["status"]) == (q.name, "pending")
     assert q.client.call("GET", path).json()["last_task_id"] == ran["task_id"]
     assert error_of(q.client.call("POST", f"{path}/run")) == (409, "TASK_ALREADY_EXISTS")
+
+
+def test_running_what_its_handler_does_not_take_any_more_is_refused(q: Queue, path: str) -> None:
+    task = {"type": "demo", "payload": {"count": 1}, "queue": q.name}
+    q.client.call("PUT", path, body(q, task=task, enabled=False)).expect(201)
+    schedule = Schedule.objects.get(name=path.rsplit("/", 1)[1])
+    schedule.task = json.dumps({**json.loads(schedule.task), "payload": '{"count": "x"}'})
+    schedule.save(update_fields=["task"])
+    assert error_of(q.client.call("POST", f"{path}/run")) == (400, "INVALID_PAYLOAD")
 
 
 @pytest.mark.contract("61")

@@ -50,4 +50,8 @@ class ScheduleViewSet(TasksViewSet):
 
     @openapi.run_schedule
     def run(self, request: DialectRequest, name: str) -> HttpResponse:
-        return json_response(schemas.created_json(schedules.run(self.account_id, name)), 201)
+        try:
+            made = schedules.run(self.account_id, name)
+        except registry.InvalidPayload as error:  # its handler is not the one it was made for
+            raise Refused("INVALID_PAYLOAD", f"task.payload: {error}") from error
+        return json_response(schemas.created_json(made), 201)
