@@ -83,7 +83,11 @@ class Claim:
         db, key = self.tx.db, {"queue": self.queue_id, "lane": PULL_LANE}
         answers = [db.later(sql.READY_OF_TAG, limit=limit, tag=tag, **key) for tag in self.tags]
         first = sorted(row for answer in answers for row in answer())[:limit]
-        return db.rows(sql.CLAIM_OFFSETS, offsets=[offset for _, offset in first], **key) if first else []
+        rows = db.rows(sql.CLAIM_OFFSETS, offsets=[offset for _, offset in first], **key) if first else []
+        if len(rows) < len(first):
+            # There may be others behind those: whoever finds nothing is to look again, and not to wait.
+            self.tx.wakes.ready(self.queue_id)
+        return rows
 
     def _hand_out(self, receiver: Receive, row: Row) -> Received:
         (

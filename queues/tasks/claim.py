@@ -47,7 +47,8 @@ def claim(
     Raises UnknownTaskType, QuotaExceeded (too many such calls are open), Unavailable."""
     claimed: list[ClaimedTask] = []
     name = worker or str(uuid4())
-    look = partial(_look, account_id, tuple(queue_names), tuple(types), limit, lease_seconds, name, claimed)
+    wanted = tuple(dict.fromkeys(types))
+    look = partial(_look, account_id, tuple(queue_names), wanted, limit, lease_seconds, name, claimed)
     with concurrency.open_call(account_id):
         look_until(time.monotonic() + wait_seconds, look, limit, gone)
     return claimed

@@ -113,8 +113,11 @@ def run(account_id: int, task_id: str) -> None:
 
 
 class Acted(NamedTuple):
+    """``retried``: failed attempts of the task that others followed, before this."""
+
     outcome: Outcome
     record: Record
+    retried: int
 
 
 Make = Callable[[Found], Settlement]
@@ -161,7 +164,7 @@ class Act(Operation):
                 if record is None or outcome is Outcome.UNKNOWN:
                     operation.error = TaskNotFound(operation.task_id)  # removed in this moment
                     continue
-                operation.result = Acted(outcome, record)
+                operation.result = Acted(outcome, record, tasks[operation.task_id].row.retried)
                 if operation.record is not None and outcome is not Outcome.NOT_HELD:
                     row = tasks[operation.task_id].row
                     operation.record.detail = {"type": row.type, "queue": tasks[operation.task_id].queue}
@@ -177,7 +180,7 @@ def _act(
 
 def _change(account_id: int, task_id: str, verb: str, make: Make, queue: str | None = None) -> None:
     act = audit.Act(account_id, f"task.{verb}", f"task {task_id}")
-    outcome, record = _act(account_id, task_id, make, queue, act)
+    outcome, record, _ = _act(account_id, task_id, make, queue, act)
     if outcome is Outcome.NOT_HELD:
         state: State = record.visible_state(clock.now())
         raise WrongState(state_of(state, record.attempts))
@@ -185,11 +188,11 @@ def _change(account_id: int, task_id: str, verb: str, make: Make, queue: str | N
 
 def _held(account_id: int, task_id: str, token: int, make: Make, *, once_done: bool = False) -> Record:
     """What became of a task that the token's holder still has. ``once_done``: or that he has completed."""
-    outcome, record = _act(account_id, task_id, make)
+    outcome, record, retried = _act(account_id, task_id, make)
     if outcome is not Outcome.NOT_HELD:
         return record
     if record.receipt == token:
-        if record.dead_reason == CANCELLED:
+        if record.dead_reason == CANCELLED and record.attempts > retried:
             raise TaskCancelled(task_id)
         if once_done and record.acked_at is not None:
             return record
