@@ -20,6 +20,8 @@ from queues.broker import clock
 from queues.broker.errors import BrokerError, QueueNotFound
 from queues.broker.housekeeping import own_name
 from queues.broker.lanes import LANES
+from queues.broker.receive import Look
+from queues.broker.types import Micros
 from queues.broker.wakes import HUB
 from queues.tasks import registry, survey
 from queues.tasks.claim import ClaimTasks
@@ -122,7 +124,8 @@ class _Run:
         stamp = HUB.stamp()
         try:
             found = self._look()
-            if self._claim(found.ready, free):
+            started, next_due = self._claim(found.ready, free)
+            if started:
                 return
             if self._woken:
                 # For nothing in the queues it knows: there may be a new one.
@@ -134,13 +137,10 @@ class _Run:
             return
         wanted = dict.fromkeys(found.known, tuple(self._types))
         with HUB.park({**wanted, NEW_QUEUES: ()}, stamp, None) as place:
-            seconds = FALLBACK_SECONDS
-            if found.next_due is not None:
-                seconds = min(seconds, (found.next_due - clock.now()) / clock.SECOND)
             if place is None:
                 stop.wait(PAUSE_SECONDS)
             elif not stop.is_set():
-                self._woken = place.wait(seconds)
+                self._woken = place.wait(_seconds_until(found.next_due, next_due))
 
     def _room(self) -> int:
         if len(self._abandoned) >= MOST_ABANDONED:
@@ -156,9 +156,11 @@ class _Run:
         self._known = found.known
         return found
 
-    def _claim(self, ready: list[Queue], free: int) -> int:
-        """Claim up to ``free`` tasks and start them; how many."""
+    def _claim(self, ready: list[Queue], free: int) -> tuple[int, Micros | None]:
+        """Claim up to ``free`` tasks and start them; how many, and when the queues are to be looked at
+        again."""
         started = 0
+        next_due: Micros | None = None
         for account_id, name in sorted(ready, key=_lot, reverse=True):
             operation = ClaimTasks(
                 account_id,
@@ -169,15 +171,16 @@ class _Run:
                 consumer=own_name(),
             )
             try:
-                LANES.of("receive").submit(operation)
+                look: Look = LANES.of("receive").submit(operation)
             except QueueNotFound:
                 continue  # deleted a moment ago
             for claimed in operation.claimed:
                 self._start(account_id, claimed)
             started += len(operation.claimed)
+            next_due = min((at for at in (next_due, *look.next_due.values()) if at is not None), default=None)
             if started >= free:
                 break
-        return started
+        return started, next_due
 
     def _start(self, account_id: int, claimed: ClaimedTask) -> None:
         handler = registry.find(claimed.type)
@@ -250,3 +253,9 @@ class _Run:
 def _lot(candidate: Queue) -> float:
     """Drawn anew each time: the largest comes first, each queue as often as its weight says."""
     return float(random.random() ** (1 / WEIGHTS.get(candidate.name, 1)))
+
+
+def _seconds_until(*instants: Micros | None) -> float:
+    """Until the first of them, but no longer than a worker waits anyway."""
+    due = [(at - clock.now()) / clock.SECOND for at in instants if at is not None]
+    return min([FALLBACK_SECONDS, *due])

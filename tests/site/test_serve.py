@@ -222,6 +222,14 @@ def test_runworker_runs_until_it_is_told_to_stop(server: Server) -> None:
 
 
 @pytest.mark.once
+def test_runworker_runs_no_number_of_tasks_below_zero(server: Server) -> None:
+    process = server.run_python("manage.py", "runworker", "--task-concurrency", "-1")
+    printed, _ = process.communicate(timeout=START_SECONDS)
+    assert process.returncode == 1
+    assert "--task-concurrency" in printed and "Traceback" not in printed
+
+
+@pytest.mark.once
 def test_gunicorn_opens_no_other_door(make_server: ServerFactory) -> None:
     server = make_server(HOME=str(make_server.folder))
     listening = subprocess.run(

@@ -14,10 +14,11 @@ from django.conf import settings
 
 from accounts.models import Account
 from queues import broker
+from queues.broker import clock
 from queues.broker.wakes import HUB
 from queues.tasks import registry, tasks, work
 from queues.tasks.registry import RetryIn, SkipRetry, TaskContext, TaskEnded, task_handler
-from queues.tasks.runner import TaskRunner
+from queues.tasks.runner import TaskRunner, _Run
 from queues.tasks.types import TaskState
 from tests.tasks.handle import Tasks
 
@@ -349,3 +350,16 @@ def test_nothing_of_a_paused_queue_is_run(t: Tasks) -> None:
         assert t.state(waiting) is TaskState.PENDING
         broker.resume_queue(t.account_id, t.queue)
         eventually(t, waiting, TaskState.COMPLETED)
+
+
+def test_a_look_at_what_is_due_for_others_tells_when_the_next_one_is(t: Tasks) -> None:
+    task_handler(t.type)(lambda payload, context: None)
+    other = Tasks(t.account_id, queue=t.queue)
+    tasks.register(t.account_id, other.type)
+    other.create(process_at=clock.now() + clock.micros(60))
+    own = t.create(process_at=clock.now() + clock.micros(3600))
+    t.age(61)
+    run = _Run([t.type], 1)
+    ready = [queue for queue in run._look().ready if queue.name == t.queue]
+    assert len(ready) == 1
+    assert run._claim(ready, 1) == (0, t.get(own).message.deliver_at)
