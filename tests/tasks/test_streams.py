@@ -99,6 +99,8 @@ def test_a_stream_goes_on_where_it_was_cut_off(q: Queue) -> None:
     events = q.client.events(path, {"Last-Event-ID": everything[1]})
     assert (ids(events)[:-1], set(names(events))) == (everything[2:], {"progress", "done"})
     assert names(q.client.events(path, {"Last-Event-ID": "not an id"}))[0] == "history"
+    wrong = path_of(task_id, "?start_id=abc")
+    assert ids(q.client.events(wrong, {"Last-Event-ID": everything[1]}))[:-1] == everything[2:]
     for last in (everything[-1], "9999999999999-0"):
         answer = q.client.call("GET", path, headers={"Last-Event-ID": last})
         assert (answer.status, answer.content) == (204, b"")

@@ -92,6 +92,13 @@ def test_unknown_tasks_among_known_ones(q: Queue) -> None:
     assert error_of(q.client.get(path_of(unknown, "nope"))) == (404, "TASK_NOT_FOUND")
 
 
+@pytest.mark.contract("49")
+def test_an_id_that_is_no_text_is_told_as_unknown(q: Queue) -> None:
+    events = q.client.events(path_of(q.worked(), "%FF", "a%00b"))
+    assert [event.name for event in events] == ["error", "error", "progress", "done"]
+    assert {event.data["code"] for event in events[:2]} == {"TASK_NOT_FOUND"}
+
+
 def test_a_task_deleted_meanwhile_is_done(q: Queue) -> None:
     one, two = q.made(), q.made()
     with q.client.stream(path_of(one, two)).opened() as stream:

@@ -28,6 +28,7 @@ def test_health_needs_no_key(api: Client) -> None:
         ("GET", "/api/v1/tasks/x/cancel"), ("PUT", "/api/v1/tasks/x"), ("POST", "/api/v1/queues/stats"),
         ("DELETE", "/api/v1/tasks"), ("PATCH", "/api/v1/tasks/x"), ("GET", "/api/v1/tasks/claim"),
         ("POST", "/api/v1/task-types"), ("DELETE", "/api/v1/progress/stream"), ("OPTIONS", "/api/v1/tasks"),
+        ("POST", "/health"), ("POST", "/ready"), ("DELETE", "/live"),
     ],
 )  # fmt: skip
 def test_a_method_that_is_none_is_told_as_json(api: Client, method: str, path: str) -> None:

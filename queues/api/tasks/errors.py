@@ -32,6 +32,8 @@ PREFIXES = (
     "/api/v1/schedules",
     "/api/v1/queues/stats",
     "/health",
+    "/ready",
+    "/live",
 )
 
 OF_STATUS = {

@@ -13,6 +13,7 @@ from queues.api.tasks.progress_schemas import (
     progress_json,
 )
 from queues.api.tasks.scalars import format_stream_id
+from queues.broker import names
 from queues.broker.errors import Unavailable
 from queues.tasks import tasks
 from queues.tasks.progress import Standing
@@ -99,6 +100,7 @@ class SeveralTasks(sse.Source):
     @staticmethod
     def _no_such_task(task_id: str) -> bytes:
         text = "task not found"
+        task_id = names.cleaned(task_id)
         return sse.event("error", StreamError(task_id, "TASK_NOT_FOUND", text, text))
 
     def _cursor(self) -> str:

@@ -211,8 +211,8 @@ class StreamViewSet(TasksViewSet):
         standing = streams.at_connect(self.account_id, [id]).get(id)
         if standing is None:
             raise TaskNotFound(id)
-        start = progress_schemas.stream_start(request.params)
         seen = progress_schemas.last_event_position(request._request.META.get(LAST_EVENT_ID, ""))
+        start = progress_schemas.stream_start(request.params) if seen is None else None
         history_until = -1
         if seen is not None:
             if standing.status and seen >= standing.last:
