@@ -61,7 +61,13 @@ def state_of(key: ApiKey) -> str:
 
 class KeysOfAccount(LinesOnly[ApiKey, Account]):
     model = ApiKey
-    fields = readonly_fields = ("name", "scopes_shown", "state", "created_at", "expires_at", "last_used_at")
+    fields = readonly_fields = (
+        "key", "name", "scopes_shown", "state", "created_at", "expires_at", "last_used_at",
+    )  # fmt: skip
+
+    @admin.display(description="key")
+    def key(self, key: ApiKey) -> str:
+        return str(key)
 
     @admin.display(description="scopes")
     def scopes_shown(self, key: ApiKey) -> str:

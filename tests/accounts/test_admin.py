@@ -75,7 +75,8 @@ def test_the_key_pages_show_scopes_state_and_last_use(
     key.save()
     for path in (list_of_keys, f"account/{account.pk}/change/"):
         text = page(operator, path)
-        assert "read, publish" in text and "expired" in text and "2026-05-04 03:02:00 UTC" in text
+        assert f"okmq_{key.public}_" in text and "read, publish" in text and "expired" in text
+        assert "2026-05-04 03:02:00 UTC" in text
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
     assert "revoked" in page(operator, list_of_keys)
 

@@ -69,6 +69,9 @@ def test_what_waits_in_a_dead_letter_queue_is_dead(
     text = viewer.read(f"queues/{graves.id}/")
     assert "Dead 2 2 came from other queues" in text and "no such street 2" in text
     assert "There is no dead letter" in viewer.read(f"queues/{mortal.id}/")
+    assert f"It died in {mortal.name} and came here." in viewer.read(f"queues/{graves.id}/messages/0/")
+    letters.replay(graves.account_id, graves.name)
+    assert f"It was replayed from {graves.name}." in viewer.read(f"queues/{mortal.id}/messages/0/")
 
 
 def test_queues_that_are_not_looked_at_are_told(
