@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from queues.api.agentuity import analytics_schemas as schemas
-from queues.api.agentuity.openapi import BAD_REQUEST, BEYOND, NO_QUEUE, ORG, found, one_of
-from queues.api.openapi.document import Answer, Operation, Query
+from queues.api.agentuity.openapi import BAD_REQUEST, BEYOND, NO_QUEUE, ORG, one_of
+from queues.api.openapi.document import Answer, Operation, Query, ok
 
 INSTANT = {"type": "string", "format": "date-time"}
 PERIOD = (
@@ -30,7 +30,7 @@ consumers = Operation(
     tag=BEYOND,
     summary="List the API keys that have messages of a queue in their hands",
     headers=ORG,
-    answer=found("The consumers.", schemas.ConsumerListResponse),
+    answer=ok("The consumers.", schemas.ConsumerListResponse),
     errors=NO_QUEUE,
 )
 of_account = Operation(
@@ -39,7 +39,7 @@ of_account = Operation(
     summary="Figures over all queues",
     headers=ORG,
     query=PERIOD,
-    answer=found("The figures.", schemas.OrgAnalyticsResponse),
+    answer=ok("The figures.", schemas.OrgAnalyticsResponse),
     errors=BAD_REQUEST,
 )
 of_queue = Operation(
@@ -48,7 +48,7 @@ of_queue = Operation(
     summary="Figures of one queue",
     headers=ORG,
     query=PERIOD,
-    answer=found("The figures.", schemas.QueueAnalyticsResponse),
+    answer=ok("The figures.", schemas.QueueAnalyticsResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 series_of_account = Operation(
@@ -57,7 +57,7 @@ series_of_account = Operation(
     summary="Figures over all queues, step by step",
     headers=ORG,
     query=PERIOD,
-    answer=found("The series.", schemas.TimeSeriesResponse),
+    answer=ok("The series.", schemas.TimeSeriesResponse),
     errors=BAD_REQUEST,
 )
 series_of_queue = Operation(
@@ -66,7 +66,7 @@ series_of_queue = Operation(
     summary="Figures of one queue, step by step",
     headers=ORG,
     query=PERIOD,
-    answer=found("The series.", schemas.TimeSeriesResponse),
+    answer=ok("The series.", schemas.TimeSeriesResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 stream_of_account = Operation(
@@ -76,7 +76,7 @@ stream_of_account = Operation(
     description="Server-sent events: a line `data: ` with a StatsEvent each.",
     headers=ORG,
     query=INTERVAL,
-    answer=Answer(HTTPStatus.OK, "The events."),
+    answer=ok("The events."),
     errors=BAD_REQUEST | STREAM,
 )
 stream_of_queue = Operation(
@@ -86,7 +86,7 @@ stream_of_queue = Operation(
     description="Server-sent events: a line `data: ` with a StatsEvent each.",
     headers=ORG,
     query=INTERVAL,
-    answer=Answer(HTTPStatus.OK, "The events."),
+    answer=ok("The events."),
     errors=BAD_REQUEST | NO_QUEUE | STREAM,
 )
 websocket = Operation(

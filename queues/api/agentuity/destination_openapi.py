@@ -9,11 +9,10 @@ from queues.api.agentuity.openapi import (
     NO_QUEUE,
     ORG,
     done,
-    found,
     one_of,
     page_query,
 )
-from queues.api.openapi.document import Body, Operation, Query
+from queues.api.openapi.document import Body, Operation, Query, ok
 
 NO_DESTINATION = {404: "There is no such queue or destination."}
 CONFLICT = {409: "The queue has a destination of this type with this target already."}
@@ -27,7 +26,7 @@ create = Operation(
     "fails.",
     headers=ORG,
     body=Body(schemas.CreateDestinationRequest),
-    answer=found("The destination.", schemas.DestinationResponse),
+    answer=ok("The destination.", schemas.DestinationResponse),
     errors=BAD_REQUEST | NO_QUEUE | CONFLICT,
 )
 list_all = Operation(
@@ -35,7 +34,7 @@ list_all = Operation(
     tag=DESTINATIONS,
     summary="List a queue's destinations, the oldest first",
     headers=ORG,
-    answer=found("The destinations.", schemas.DestinationListResponse),
+    answer=ok("The destinations.", schemas.DestinationListResponse),
     errors=NO_QUEUE,
 )
 update = Operation(
@@ -44,7 +43,7 @@ update = Operation(
     summary="Change a destination",
     headers=ORG,
     body=Body(schemas.UpdateDestinationRequest),
-    answer=found("The destination.", schemas.DestinationResponse),
+    answer=ok("The destination.", schemas.DestinationResponse),
     errors=BAD_REQUEST | NO_DESTINATION | CONFLICT,
 )
 delete = Operation(
@@ -64,6 +63,6 @@ deliveries = Operation(
         *page_query("attempts"),
         Query("status", one_of("success", "failed", "pending"), "Only attempts with this outcome."),
     ),
-    answer=found("The attempts.", schemas.DeliveryListResponse),
+    answer=ok("The attempts.", schemas.DeliveryListResponse),
     errors=BAD_REQUEST | NO_DESTINATION,
 )

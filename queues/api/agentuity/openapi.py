@@ -3,7 +3,6 @@ document has. What its client has beyond that is in the modules beside."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -13,7 +12,17 @@ from queues.api.agentuity import queue_schemas as queues
 from queues.api.agentuity.destination_schemas import CONFIGS
 from queues.api.agentuity.fields import MAX_OFFSET, Done, Nothing
 from queues.api.agentuity.message_schemas import FILTERS
-from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query, Schema
+from queues.api.openapi.document import (
+    Answer,
+    Body,
+    Document,
+    Header,
+    Operation,
+    Parameter,
+    Query,
+    Schema,
+    ok,
+)
 
 
 class Error(Struct):
@@ -74,13 +83,8 @@ TOO_LARGE = {413: "A payload over 1 MiB, a request too large, or a quota is used
 ORG = (Header("x-agentuity-orgid", {"type": "string"}, "Sent by the CLI; has no effect."),)
 
 
-def found(description: str, kind: Any) -> Answer:
-    """200."""
-    return Answer(HTTPStatus.OK, description, kind)
-
-
 def done(description: str) -> Answer:
-    return found(description, Done)
+    return ok(description, Done)
 
 
 def page_query(what: str) -> tuple[Query, Query]:
@@ -99,7 +103,7 @@ create_queue = Operation(
     summary="Create a queue",
     headers=ORG,
     body=Body(queues.CreateQueueRequest),
-    answer=found("The queue.", queues.QueueResponse),
+    answer=ok("The queue.", queues.QueueResponse),
     errors=BAD_REQUEST | {409: "It exists already."},
 )
 get_queue = Operation(
@@ -107,7 +111,7 @@ get_queue = Operation(
     tag=MANAGEMENT,
     summary="Get a queue",
     headers=ORG,
-    answer=found("The queue.", queues.QueueResponse),
+    answer=ok("The queue.", queues.QueueResponse),
     errors=NO_QUEUE,
 )
 list_queues = Operation(
@@ -127,7 +131,7 @@ list_queues = Operation(
         ),
         Query("direction", one_of("asc", "desc", default="desc"), "Rising or falling."),
     ),
-    answer=found("The queues, and how many match.", queues.QueueListResponse),
+    answer=ok("The queues, and how many match.", queues.QueueListResponse),
     errors=BAD_REQUEST,
 )
 update_queue = Operation(
@@ -137,7 +141,7 @@ update_queue = Operation(
     description="What is not sent stays. Messages keep the settings they were published under.",
     headers=ORG,
     body=Body(queues.UpdateQueueRequest),
-    answer=found("The queue.", queues.QueueResponse),
+    answer=ok("The queue.", queues.QueueResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 delete_queue = Operation(
@@ -154,7 +158,7 @@ pause_queue = Operation(
     summary="Hand out nothing until the queue is resumed",
     headers=ORG,
     body=Body(Nothing, required=False),
-    answer=found("The queue.", queues.QueueResponse),
+    answer=ok("The queue.", queues.QueueResponse),
     errors=NO_QUEUE,
 )
 resume_queue = Operation(
@@ -163,7 +167,7 @@ resume_queue = Operation(
     summary="Hand out messages again",
     headers=ORG,
     body=Body(Nothing, required=False),
-    answer=found("The queue.", queues.QueueResponse),
+    answer=ok("The queue.", queues.QueueResponse),
     errors=NO_QUEUE,
 )
 
@@ -174,7 +178,7 @@ publish = Operation(
     headers=ORG,
     query=(Query("sync", {"type": "boolean", "default": False}, "Has no effect: it is always stored."),),
     body=Body(messages.PublishMessageRequest),
-    answer=found("The message, stored.", messages.MessageResponse),
+    answer=ok("The message, stored.", messages.MessageResponse),
     errors=BAD_REQUEST | NO_QUEUE | TOO_LARGE,
 )
 batch = Operation(
@@ -183,7 +187,7 @@ batch = Operation(
     summary="Publish up to 1000 messages, all or none",
     headers=ORG,
     body=Body(messages.BatchPublishRequest),
-    answer=found("The messages, stored.", messages.BatchPublishResponse),
+    answer=ok("The messages, stored.", messages.BatchPublishResponse),
     errors=BAD_REQUEST | NO_QUEUE | TOO_LARGE,
 )
 get_message = Operation(
@@ -191,7 +195,7 @@ get_message = Operation(
     tag=MESSAGES,
     summary="Look at a message",
     headers=ORG,
-    answer=found("The message.", messages.MessageResponse),
+    answer=ok("The message.", messages.MessageResponse),
     errors=NO_MESSAGE,
 )
 get_message_by_offset = Operation(
@@ -199,7 +203,7 @@ get_message_by_offset = Operation(
     tag=MESSAGES,
     summary="Look at the message with an offset",
     headers=ORG,
-    answer=found("The message.", messages.MessageResponse),
+    answer=ok("The message.", messages.MessageResponse),
     errors=BAD_REQUEST | NO_MESSAGE,
 )
 list_messages = Operation(
@@ -208,7 +212,7 @@ list_messages = Operation(
     summary="List messages by offset (the dead: the newest first)",
     headers=ORG,
     query=(*page_query("messages"), Query("state", one_of(*FILTERS), "Only messages in this state.")),
-    answer=found("The messages, and how many match.", messages.MessageListResponse),
+    answer=ok("The messages, and how many match.", messages.MessageListResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 delete_message = Operation(
@@ -225,7 +229,7 @@ replay_message = Operation(
     summary="Have a message delivered again",
     description="In whatever state it is it becomes pending, at its old place, with all attempts before it.",
     headers=ORG,
-    answer=found("The message.", messages.MessageResponse),
+    answer=ok("The message.", messages.MessageResponse),
     errors=NO_MESSAGE,
 )
 consume = Operation(
@@ -241,7 +245,7 @@ consume = Operation(
             "The first message's offset. Required.",
         ),
     ),
-    answer=found("The messages, in whatever state.", messages.MessageListResponse),
+    answer=ok("The messages, in whatever state.", messages.MessageListResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 receive = Operation(
@@ -257,7 +261,7 @@ receive = Operation(
             f"Seconds to wait for a message; more than {MAX_TIMEOUT} is {MAX_TIMEOUT}.",
         ),
     ),
-    answer=found("The message, or null.", messages.ReceiveResponse),
+    answer=ok("The message, or null.", messages.ReceiveResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 ack = Operation(
@@ -283,7 +287,7 @@ head = Operation(
     tag=MESSAGES,
     summary="Get the lowest offset",
     headers=ORG,
-    answer=found("The offset; of an empty queue the next message's.", messages.OffsetResponse),
+    answer=ok("The offset; of an empty queue the next message's.", messages.OffsetResponse),
     errors=NO_QUEUE,
 )
 tail = Operation(
@@ -291,7 +295,7 @@ tail = Operation(
     tag=MESSAGES,
     summary="Get the highest offset",
     headers=ORG,
-    answer=found("The offset; of an empty queue the one before the next message's.", messages.OffsetResponse),
+    answer=ok("The offset; of an empty queue the one before the next message's.", messages.OffsetResponse),
     errors=NO_QUEUE,
 )
 
@@ -301,7 +305,7 @@ list_dead_letters = Operation(
     summary="List dead letters, the newest first",
     headers=ORG,
     query=page_query("messages"),
-    answer=found("The messages, and how many there are.", messages.DeadLetterListResponse),
+    answer=ok("The messages, and how many there are.", messages.DeadLetterListResponse),
     errors=BAD_REQUEST | NO_QUEUE,
 )
 replay_dead_letter = Operation(
@@ -310,7 +314,7 @@ replay_dead_letter = Operation(
     summary="Have a dead letter delivered again",
     description="It keeps its id, offset, place and count of deliveries. One more follows in any case.",
     headers=ORG,
-    answer=found("The message.", messages.MessageResponse),
+    answer=ok("The message.", messages.MessageResponse),
     errors=NO_MESSAGE,
 )
 purge_dead_letters = Operation(

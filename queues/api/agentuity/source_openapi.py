@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from queues.api.agentuity import source_schemas as schemas
-from queues.api.agentuity.openapi import BAD_REQUEST, BEYOND, NO_QUEUE, ORG, done, found, one_of, page_query
-from queues.api.openapi.document import Body, Operation, Query
+from queues.api.agentuity.openapi import BAD_REQUEST, BEYOND, NO_QUEUE, ORG, done, one_of, page_query
+from queues.api.openapi.document import Body, Operation, Query, ok
 
 NO_SOURCE = {404: "There is no such queue or source."}
 TAKEN = {409: "The queue has a source of this name already."}
@@ -17,7 +17,7 @@ create = Operation(
     summary="Make an address that publishes what is posted to it",
     headers=ORG,
     body=Body(schemas.CreateSourceRequest),
-    answer=found("The source.", schemas.SourceResponse),
+    answer=ok("The source.", schemas.SourceResponse),
     errors=BAD_REQUEST | NO_QUEUE | TAKEN,
 )
 list_all = Operation(
@@ -25,7 +25,7 @@ list_all = Operation(
     tag=BEYOND,
     summary="List a queue's sources, the oldest first",
     headers=ORG,
-    answer=found("The sources.", schemas.SourceListResponse),
+    answer=ok("The sources.", schemas.SourceListResponse),
     errors=NO_QUEUE,
 )
 get = Operation(
@@ -33,7 +33,7 @@ get = Operation(
     tag=BEYOND,
     summary="Get a source",
     headers=ORG,
-    answer=found("The source.", schemas.SourceResponse),
+    answer=ok("The source.", schemas.SourceResponse),
     errors=NO_SOURCE,
 )
 update = Operation(
@@ -43,7 +43,7 @@ update = Operation(
     description="Another `auth_type` needs its `auth_value` with it.",
     headers=ORG,
     body=Body(schemas.UpdateSourceRequest),
-    answer=found("The source.", schemas.SourceResponse),
+    answer=ok("The source.", schemas.SourceResponse),
     errors=BAD_REQUEST | NO_SOURCE | TAKEN,
 )
 delete = Operation(
@@ -63,7 +63,7 @@ events = Operation(
         *page_query("requests"),
         Query("status", one_of("success", "failed"), "Only requests with this outcome."),
     ),
-    answer=found("The requests.", schemas.SourceEventListResponse),
+    answer=ok("The requests.", schemas.SourceEventListResponse),
     errors=BAD_REQUEST | NO_SOURCE,
 )
 ingest = Operation(
@@ -73,7 +73,7 @@ ingest = Operation(
     description="Needs no API key, but what the source asks for.",
     is_public=True,
     body=Body(Any),
-    answer=found("Published.", schemas.IngestResponse),
+    answer=ok("Published.", schemas.IngestResponse),
     errors=BAD_REQUEST
     | {
         401: "The source asks for something else.",

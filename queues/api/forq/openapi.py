@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from queues.api.forq import schemas
 from queues.api.forq.errors import CODES
-from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter
+from queues.api.openapi.document import Body, Document, Header, Operation, Parameter, no_content, ok
 
 
 class Error(Struct, forbid_unknown_fields=True):
@@ -59,18 +58,13 @@ RECEIPT = Header(
 )
 
 
-def done(description: str) -> Answer:
-    """204."""
-    return Answer(HTTPStatus.NO_CONTENT, description)
-
-
 produce = Operation(
     id="produceMessage",
     tag="producer",
     summary="Store one message",
     description="The content type is not looked at, and what follows the object is ignored.",
     body=Body(schemas.NewMessage),
-    answer=done("Stored."),
+    answer=no_content("Stored."),
     errors={413: "The body is longer than 2 MiB, or the account's messages would be too many or too large."},
 )
 consume = Operation(
@@ -79,7 +73,7 @@ consume = Operation(
     summary="Take the oldest message that is due",
     description="Waits up to 30 seconds (the server's setting). The message is nobody else's for five "
     "minutes. An unknown queue is an empty one.",
-    answer=Answer(HTTPStatus.OK, "The message.", schemas.Message),
+    answer=ok("The message.", schemas.Message),
     other_answers={204: "There was none."},
 )
 ack = Operation(
@@ -87,7 +81,7 @@ ack = Operation(
     tag="consumer",
     summary="Delete a message that was handled",
     headers=(RECEIPT,),
-    answer=done("Deleted. Without a receipt: or was before."),
+    answer=no_content("Deleted. Without a receipt: or was before."),
     errors=NO_DELIVERY,
 )
 nack = Operation(
@@ -97,7 +91,7 @@ nack = Operation(
     description="It is delivered again after 1, 5, 15 and 30 seconds. After the fifth delivery it moves to "
     "the dead-letter queue; from there it is deleted.",
     headers=(RECEIPT,),
-    answer=done("Given back."),
+    answer=no_content("Given back."),
     errors=NO_DELIVERY,
 )
 healthcheck = Operation(
@@ -105,6 +99,6 @@ healthcheck = Operation(
     tag="operations",
     summary="Whether the server and its database answer",
     is_public=True,
-    answer=done("They do."),
+    answer=no_content("They do."),
     errors={503: "The database does not."},
 )

@@ -11,9 +11,8 @@ from accounts import models, services
 from queues import broker
 from queues.api.negotiation import json_response
 from queues.api.okmq.fields import Instant
-from queues.api.okmq.openapi import found
 from queues.api.okmq.views import OkmqViewSet
-from queues.api.openapi.document import Operation
+from queues.api.openapi.document import Operation, ok
 from queues.api.times import format_time
 from queues.api.views import DialectRequest
 from queues.fields import to_micros
@@ -41,7 +40,7 @@ describe = Operation(
     id="get_account",
     tag="Account Management",
     summary="Get the account, its quotas and what it uses",
-    answer=found("The account.", Account),
+    answer=ok("The account.", Account),
 )
 
 

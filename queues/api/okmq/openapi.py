@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from queues.api.okmq import schemas, serializers
 from queues.api.okmq.fields import MAX_OFFSET
-from queues.api.openapi.document import Answer, Body, Document, Operation, Query
+from queues.api.openapi.document import Body, Document, Operation, Query, created, no_content, ok
 from queues.broker.types import State
 
 
@@ -58,21 +57,11 @@ TYPE = Query(
 )
 
 
-def done(description: str) -> Answer:
-    """204."""
-    return Answer(HTTPStatus.NO_CONTENT, description)
-
-
-def found(description: str, kind: Any) -> Answer:
-    """200."""
-    return Answer(HTTPStatus.OK, description, kind)
-
-
 list_queues = Operation(
     id="list_queues",
     tag=MANAGEMENT,
     summary="List all queues",
-    answer=found("The account's queues, the oldest first.", list[serializers.Queue]),
+    answer=ok("The account's queues, the oldest first.", list[serializers.Queue]),
 )
 create_queue = Operation(
     id="create_queue",
@@ -82,7 +71,7 @@ create_queue = Operation(
         serializers.CreateQueueSerializer,
         defaults={**serializers.settings_json(serializers.DEFAULT_SETTINGS), "topics": []},
     ),
-    answer=Answer(HTTPStatus.CREATED, "The queue was made."),
+    answer=created("The queue was made."),
     errors={
         400: "A bad body, or no more queues and streams are allowed.",
         409: "It exists already.",
@@ -93,7 +82,7 @@ get_queue = Operation(
     tag=MANAGEMENT,
     summary="Get a queue's settings",
     query=(Query("tag", {"type": "string"}, "Has no effect."),),
-    answer=found("The queue.", serializers.Queue),
+    answer=ok("The queue.", serializers.Queue),
     errors=NO_QUEUE,
 )
 update_queue = Operation(
@@ -102,14 +91,14 @@ update_queue = Operation(
     summary="Change a queue's settings",
     description="What is not sent stays. Messages keep the settings they were published under.",
     body=Body(serializers.UpdateQueueSerializer),
-    answer=done("Changed."),
+    answer=no_content("Changed."),
     errors=BAD_BODY | NO_QUEUE,
 )
 delete_queue = Operation(
     id="delete_queue",
     tag=MANAGEMENT,
     summary="Delete a queue and its messages",
-    answer=done("Deleted."),
+    answer=no_content("Deleted."),
     errors=NO_QUEUE,
 )
 get_stats = Operation(
@@ -118,7 +107,7 @@ get_stats = Operation(
     summary="Count a queue's messages by state",
     description="A queue that does not exist counts as an empty one.",
     query=(TAG,),
-    answer=found("The counts.", serializers.QueueStats),
+    answer=ok("The counts.", serializers.QueueStats),
 )
 
 receive = Operation(
@@ -141,7 +130,7 @@ receive = Operation(
             "How many to skip; of effect with `peek`.",
         ),
     ),
-    answer=found("The messages; none is no error.", list[schemas.DequeueMessage]),
+    answer=ok("The messages; none is no error.", list[schemas.DequeueMessage]),
     errors=BAD_QUERY | NO_QUEUE,
 )
 enqueue = Operation(
@@ -150,7 +139,7 @@ enqueue = Operation(
     summary="Publish messages to a queue",
     description="A message whose id the queue knows is ignored, so a call may be repeated safely.",
     body=Body(schemas.EnqueueMessages),
-    answer=done("Stored, all of them."),
+    answer=no_content("Stored, all of them."),
     errors=BAD_BODY | NO_QUEUE | {413: "A message, or the account's messages together, would be too large."},
 )
 delete_messages = Operation(
@@ -163,7 +152,7 @@ delete_messages = Operation(
         Query("tag", TAG.schema, "Only messages with exactly this tag; ignored beside a body."),
     ),
     body=Body(schemas.DeleteMessagesRequest, required=False),
-    answer=done("Deleted."),
+    answer=no_content("Deleted."),
     errors=BAD_BODY | NO_QUEUE,
 )
 ack = Operation(
@@ -172,7 +161,7 @@ ack = Operation(
     summary="Acknowledge messages, or give them back",
     description="Ids that the queue does not know are skipped, all of them if there is no such queue.",
     body=Body(schemas.AckStatuses),
-    answer=done("Settled."),
+    answer=no_content("Settled."),
     errors=BAD_BODY,
 )
 reset_failed = Operation(
@@ -182,21 +171,21 @@ reset_failed = Operation(
     description="All that failed, or those listed, or those with the tag; with both, those that meet both.",
     query=(TAG,),
     body=Body(schemas.ResetFailedRequest, required=False),
-    answer=done("Pending again, with no deliveries counted."),
+    answer=no_content("Pending again, with no deliveries counted."),
     errors=BAD_BODY | NO_QUEUE,
 )
 get_message = Operation(
     id="get_message",
     tag=MESSAGES,
     summary="Look at a message",
-    answer=found("The message.", schemas.Message),
+    answer=ok("The message.", schemas.Message),
     errors=NO_MESSAGE,
 )
 delete_message = Operation(
     id="delete_message",
     tag=MESSAGES,
     summary="Delete a message",
-    answer=done("Deleted."),
+    answer=no_content("Deleted."),
     errors=NO_MESSAGE,
 )
 publish = Operation(
@@ -205,7 +194,7 @@ publish = Operation(
     summary="Publish messages to a topic",
     description="Every queue that subscribes to it gets a copy of its own.",
     body=Body(schemas.EnqueueMessages),
-    answer=done("Stored in all of the queues."),
+    answer=no_content("Stored in all of the queues."),
     errors={
         400: "A bad body, or a message or the account's messages together would be too large.",
         404: "No queue subscribes to this topic.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from queues.api.okmq import stream_schemas as schemas
 from queues.api.okmq.fields import MAX_OFFSET
-from queues.api.okmq.openapi import BAD_BODY, BAD_QUERY, done, found
-from queues.api.openapi.document import Answer, Body, Operation, Query
+from queues.api.okmq.openapi import BAD_BODY, BAD_QUERY
+from queues.api.openapi.document import Body, Operation, Query, created, no_content, ok
 
 MANAGEMENT, MESSAGES = "Stream Management", "Stream Operations"
 NO_STREAM = {404: "There is no such stream."}
@@ -16,14 +14,14 @@ list_streams = Operation(
     id="list_streams",
     tag=MANAGEMENT,
     summary="List all streams",
-    answer=found("The account's streams, the oldest first.", list[schemas.Stream]),
+    answer=ok("The account's streams, the oldest first.", list[schemas.Stream]),
 )
 create_stream = Operation(
     id="create_stream",
     tag=MANAGEMENT,
     summary="Create a stream",
     body=Body(schemas.CreateStreamSerializer, defaults={"auto_delete": False, "ttl": 0}),
-    answer=Answer(HTTPStatus.CREATED, "The stream was made."),
+    answer=created("The stream was made."),
     errors={
         400: "A bad body, or no more queues and streams are allowed.",
         409: "It exists already.",
@@ -33,7 +31,7 @@ get_stream = Operation(
     id="get_stream",
     tag=MANAGEMENT,
     summary="Get a stream's settings and state",
-    answer=found("The stream.", schemas.Stream),
+    answer=ok("The stream.", schemas.Stream),
     errors=NO_STREAM,
 )
 update_stream = Operation(
@@ -42,14 +40,14 @@ update_stream = Operation(
     summary="Change a stream's settings",
     description="What is not sent stays. Messages keep the time to live they were produced under.",
     body=Body(schemas.UpdateStreamSerializer),
-    answer=done("Changed."),
+    answer=no_content("Changed."),
     errors=BAD_BODY | NO_STREAM,
 )
 delete_stream = Operation(
     id="delete_stream",
     tag=MANAGEMENT,
     summary="Delete a stream and its messages",
-    answer=done("Deleted."),
+    answer=no_content("Deleted."),
     errors=NO_STREAM,
 )
 
@@ -68,7 +66,7 @@ consume = Operation(
             "At most so many.",
         ),
     ),
-    answer=found("The messages; none is no error.", list[schemas.ConsumeStreamMessage]),
+    answer=ok("The messages; none is no error.", list[schemas.ConsumeStreamMessage]),
     errors=BAD_QUERY | NO_STREAM,
 )
 produce = Operation(
@@ -77,7 +75,7 @@ produce = Operation(
     summary="Append messages to a stream",
     description="A message whose id the stream knows is ignored, so a call may be repeated safely.",
     body=Body(schemas.ProduceStreamMessages),
-    answer=done("Stored, all of them."),
+    answer=no_content("Stored, all of them."),
     errors=BAD_BODY | NO_STREAM | {413: "A message, or the account's messages together, would be too large."},
 )
 commit = Operation(
@@ -86,7 +84,7 @@ commit = Operation(
     summary="Commit an offset",
     description="Reading goes on after it. A smaller one than before goes back.",
     body=Body(schemas.StreamCommitRequest),
-    answer=done("Committed."),
+    answer=no_content("Committed."),
     errors={400: "A bad body, or an offset that no message has had."} | NO_STREAM,
 )
 delete_messages = Operation(
@@ -100,6 +98,6 @@ delete_messages = Operation(
             "Leave this offset and what follows; without it all are deleted.",
         ),
     ),
-    answer=done("Deleted; the committed offset stays."),
+    answer=no_content("Deleted; the committed offset stays."),
     errors=BAD_QUERY | NO_STREAM,
 )

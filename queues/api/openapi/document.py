@@ -82,6 +82,21 @@ class Answer:
     media_type: str = JSON
 
 
+def ok(description: str, kind: Any = None) -> Answer:
+    """200."""
+    return Answer(HTTPStatus.OK, description, kind)
+
+
+def created(description: str, kind: Any = None) -> Answer:
+    """201."""
+    return Answer(HTTPStatus.CREATED, description, kind)
+
+
+def no_content(description: str) -> Answer:
+    """204."""
+    return Answer(HTTPStatus.NO_CONTENT, description)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """One view's description. Decorates the view, which stays the function it was."""

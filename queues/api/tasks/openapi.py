@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query
+from queues.api.openapi.document import (
+    Answer,
+    Body,
+    Document,
+    Header,
+    Operation,
+    Parameter,
+    Query,
+    created,
+    ok,
+)
 from queues.api.sse import MEDIA_TYPE
 from queues.api.tasks import progress_schemas, schedule_schemas, schemas
 from queues.api.tasks.errors import Error
@@ -72,17 +81,12 @@ LAST_EVENT_ID = Header(
 )
 
 
-def ok(description: str, kind: Any = None) -> Answer:
-    """200."""
-    return Answer(HTTPStatus.OK, description, kind)
-
-
 create = Operation(
     id="createTask",
     tag=TASKS,
     summary="Make a task",
     body=Body(schemas.CreateTask, defaults={"queue": "default", "max_retries": 3, "timeout": "30m"}),
-    answer=Answer(HTTPStatus.CREATED, "It is made.", schemas.CreatedTask),
+    answer=created("It is made.", schemas.CreatedTask),
     errors={**BAD_BODY, 409: "One like it holds the lock; `details.task_id` is that one."},
 )
 list_tasks = Operation(
@@ -199,7 +203,7 @@ put_type = Operation(
     tag=WORKERS,
     summary="Register a task type for workers elsewhere",
     answer=ok("It was registered before.", schemas.TaskType),
-    other_answers={201: Answer(HTTPStatus.CREATED, "It is registered.", schemas.TaskType)},
+    other_answers={201: created("It is registered.", schemas.TaskType)},
     errors={400: "No type may have this name.", 409: "It has a handler here."},
 )
 delete_type = Operation(
@@ -264,7 +268,7 @@ put_schedule = Operation(
     summary="Make or replace a schedule",
     body=Body(schedule_schemas.PutSchedule),
     answer=ok("It is replaced; its due times count from now.", schedule_schemas.Schedule),
-    other_answers={201: Answer(HTTPStatus.CREATED, "It is made.", schedule_schemas.Schedule)},
+    other_answers={201: created("It is made.", schedule_schemas.Schedule)},
     errors=BAD_BODY,
 )
 get_schedule = Operation(
@@ -285,6 +289,6 @@ run_schedule = Operation(
     id="runSchedule",
     tag=WORKERS,
     summary="Make its task now",
-    answer=Answer(HTTPStatus.CREATED, "The task.", schemas.CreatedTask),
+    answer=created("The task.", schemas.CreatedTask),
     errors={**NO_SCHEDULE, 409: "A task like it is there already."},
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from queues.api.openapi.document import Answer, Body, Document, Header, Operation, Parameter, Query
+from queues.api.openapi.document import (
+    Answer,
+    Body,
+    Document,
+    Header,
+    Operation,
+    Parameter,
+    Query,
+    created,
+    ok,
+)
 from queues.api.tinymq import durations, schemas, topics
 
 DURATION = durations.SCHEMA
@@ -59,19 +69,9 @@ FILTERS = (
 )
 
 
-def ok(description: str, kind: Any = None) -> Answer:
-    """200."""
-    return Answer(HTTPStatus.OK, description, kind)
-
-
 def accepted(description: str, kind: Any) -> Answer:
     """202."""
     return Answer(HTTPStatus.ACCEPTED, description, kind)
-
-
-def created(description: str, kind: Any) -> Answer:
-    """201."""
-    return Answer(HTTPStatus.CREATED, description, kind)
 
 
 def not_found(description: str) -> Answer:
