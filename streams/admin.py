@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 
-from okmq_site.console.model_pages import ModelPages
+from okmq_site.console.model_pages import OwnPages
 from okmq_site.console.pages import draw, page
 from okmq_site.console.tags import ago, duration, number, size
 from queues.admin.fields import whole
@@ -26,7 +24,7 @@ def behind(next_offset: int, committed: int, stored: int) -> int:
 
 
 @admin.register(Stream)
-class StreamAdmin(ModelPages[Stream]):
+class StreamAdmin(OwnPages[Stream]):
     list_display = ("name", "account", "messages", "stored", "committed_to", "lag", "life", "made")
     list_filter = ("auto_delete",)
     list_select_related = ("account",)
@@ -62,23 +60,8 @@ class StreamAdmin(ModelPages[Stream]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stream]:
         return super().get_queryset(request).filter(deleted_at=None)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Stream | None = None) -> bool:
-        return False
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        stream = self.get_object(request, object_id)
-        if stream is None:
-            raise Http404
-        return stream_page(request, stream=stream)
+    def show(self, request: HttpRequest, row: Stream) -> HttpResponse:
+        return stream_page(request, stream=row)
 
 
 @page()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
@@ -13,7 +12,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts import roles
-from okmq_site.console.model_pages import ModelPages
+from okmq_site.console.model_pages import OwnPages
 from okmq_site.console.pages import action, draw, page, refusal
 from okmq_site.console.tags import NOTHING, ago
 from queues.admin.message import pretty
@@ -26,7 +25,7 @@ AHEAD = 5
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ModelPages[Schedule]):
+class ScheduleAdmin(OwnPages[Schedule]):
     list_display = ("name", "account", "cron", "timezone", "state", "next_run", "last_run", "last_error")
     list_filter = ("enabled",)
     list_select_related = ("account",)
@@ -52,12 +51,6 @@ class ScheduleAdmin(ModelPages[Schedule]):
         task = reverse("admin:console_task", args=[schedule.last_task_id])
         return format_html('<a href="{}">{}</a>', task, ago(schedule.last_run_at))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Schedule | None = None) -> bool:
-        return False
-
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return roles.may(request, roles.OPERATE)
 
@@ -71,17 +64,8 @@ class ScheduleAdmin(ModelPages[Schedule]):
             else:
                 self.message_user(request, f"{schedule.name}: task {made.task_id} was made.")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        schedule = self.get_object(request, object_id)
-        if schedule is None:
-            raise Http404
-        return schedule_page(request, schedule=schedule)
+    def show(self, request: HttpRequest, row: Schedule) -> HttpResponse:
+        return schedule_page(request, schedule=row)
 
 
 @page()
