@@ -106,9 +106,17 @@ class Mischief:
 
     def garbage(self) -> Request:
         """One whose body is certainly not JSON."""
-        content = b"\xff" + self._random_bytes()
+        return self._proper_but_for(b"\xff" + self._random_bytes())
+
+    def noise(self) -> Request:
+        """One whose body is bytes by chance, a few of which are JSON."""
+        length = self._chance.choice((1, 1, 2, 3, 10, 30, 300, 3_000))
+        return self._proper_but_for(self._chance.randbytes(length))
+
+    def _proper_but_for(self, content: bytes) -> Request:
         path = re.sub(r"\{\w+\}", "plain", self.operation.path)
-        return Request(self.operation.method, path, content, dict(self._credentials))
+        headers = {**self._credentials, "Content-Type": "application/json"}
+        return Request(self.operation.method, path, content, headers)
 
     def _target(self) -> str:
         chance = self._chance

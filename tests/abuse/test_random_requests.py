@@ -1,8 +1,8 @@
 """Random and malicious requests to every operation: no 5xx, errors in the dialect's shape, and nothing
 changed by those that are refused.
 
-``make faults`` sends 400 to each operation, or ``ABUSE_REQUESTS`` of them; the suite a dozen. A failure
-shows the request.
+``make faults`` sends 400 to each operation, or ``ABUSE_REQUESTS`` of them, and 10,000 bodies of random bytes
+to each that takes one; the suite a dozen. A failure shows the request.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from tests.abuse.operations import Operation, operations
 
 BOUNDED = 12
 MANY = int(os.environ.get("ABUSE_REQUESTS", "400"))
+BODIES = 10_000
 REFUSALS = 2
 OPERATIONS = operations()
+TAKE_BODIES = [operation for operation in OPERATIONS if operation.example is not None]
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +125,18 @@ def test_no_request_is_the_servers_fault(operation: Operation, credentials: dict
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_nor_is_one_of_many(operation: Operation, credentials: dict[str, str]) -> None:
     print(operation.label, dict(sorted(abuse(operation, credentials, MANY).items())))
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", TAKE_BODIES, ids=lambda operation: operation.label)
+def test_nor_is_any_body_of_random_bytes(operation: Operation, credentials: dict[str, str]) -> None:
+    mischief = Mischief(operation, credentials)
+    statuses: Counter[int] = Counter()
+    furnish(credentials)
+    for _ in range(BODIES):
+        request = mischief.noise()
+        answer = send(request)
+        judge(operation, request, answer)
+        statuses[answer.status] += 1
+    print(operation.label, dict(sorted(statuses.items())))
