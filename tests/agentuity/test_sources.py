@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from queues.broker.errors import Unavailable
 from queues.models import Source, SourceEvent
 from queues.sources import ingest
 from tests import wsgi
@@ -175,6 +176,20 @@ def test_the_log_keeps_the_newest(q: Queue, monkeypatch: pytest.MonkeyPatch) -> 
     assert SourceEvent.objects.filter(source__public_id=made["id"]).count() == 2
     assert len(events(q, made, limit=1, offset=1)) == 1
     assert get(q, made)["request_count"] == 4
+
+
+def test_what_is_published_and_cannot_be_logged_is_no_failure(
+    q: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told that it failed sends it again."""
+
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    made = create(q)
+    monkeypatch.setattr(ingest, "record", away)
+    answered = data(post(made))
+    assert answered == {"message_id": q.take()["id"], "offset": 0}
 
 
 def test_a_paused_or_foreign_queue_makes_no_difference_to_its_source(q: Queue, stranger: Any) -> None:

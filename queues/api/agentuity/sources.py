@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.http import HttpResponse
@@ -16,6 +17,7 @@ from queues.api.agentuity.views import AgentuityViewSet, read_choice, read_page
 from queues.api.problems import Problem, problem_of
 from queues.api.views import DialectRequest
 from queues.broker import audit
+from queues.broker.errors import Unavailable
 from queues.models import Source
 from queues.sources import directory, ingest
 
@@ -101,7 +103,9 @@ class IngestViewSet(AgentuityViewSet):
             if problem is not None and problem.status != 503:
                 ingest.record(source, sent, status=self._status(problem), error=problem.text)
             raise
-        ingest.record(source, sent, status=200, message_id=published.public_id, body=body)
+        with suppress(Unavailable):
+            # It is stored. Told otherwise, whoever sent it would send it again, and there would be two.
+            ingest.record(source, sent, status=200, message_id=published.public_id, body=body)
         return answers.fields(schemas.IngestData(ids.message_id(published.public_id), published.offset))
 
     def _status(self, problem: Problem) -> int:
