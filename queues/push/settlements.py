@@ -120,12 +120,13 @@ def _count(tx: Transaction, attempts: list[Settlement]) -> None:
         by_destination[settlement.destination.id].append(settlement)
     if not by_destination:
         return
-    tx.db.rows(sql.LOCK_DESTINATIONS, ids=sorted(by_destination))
+    # Since these were sent it may have been parked, or resumed.
+    parked: dict[int, bool] = dict(tx.db.rows(sql.LOCK_DESTINATIONS, ids=sorted(by_destination)))
     for destination in sorted(by_destination):
-        _count_one(tx, destination, by_destination[destination])
+        _count_one(tx, destination, by_destination[destination], parked=bool(parked.get(destination)))
 
 
-def _count_one(tx: Transaction, destination: int, attempts: list[Settlement]) -> None:
+def _count_one(tx: Transaction, destination: int, attempts: list[Settlement], *, parked: bool) -> None:
     answers = [s.answer for s in attempts if s.answer is not None]
     good = [answer for answer in answers if answer.ok]
     bad = [answer for answer in answers if not answer.ok]
@@ -147,7 +148,7 @@ def _count_one(tx: Transaction, destination: int, attempts: list[Settlement]) ->
     if any(s.parks for s in attempts) and bad:
         probe_at = tx.now + micros(PROBE_SECONDS)
         tx.db.run(sql.PARK, destination=destination, now=tx.now, probe_at=probe_at, limit=PARKED_AFTER)
-    if good and attempts[0].destination.parked_at is not None:
+    if good and parked:
         tx.db.run(sql.UNPARK, destination=destination, limit=PARKED_AFTER)
         tx.wakes.ready(of_push(attempts[0].destination.queue_id))
 

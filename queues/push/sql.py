@@ -41,7 +41,10 @@ WAITING = Statement(
 
 PROBE_LATER = Statement("UPDATE queues_destination SET probe_at = :at WHERE id = :destination")
 
-LOCK_DESTINATIONS = Statement("SELECT id FROM queues_destination WHERE id {in:ids} ORDER BY id {lock}")
+LOCK_DESTINATIONS = Statement(
+    "SELECT id, parked_at IS NOT NULL FROM queues_destination WHERE id {in:ids} ORDER BY id {lock}"
+)
+"""And whether each is parked."""
 
 COUNT_ATTEMPTS = Statement(
     """

@@ -307,6 +307,23 @@ def test_a_destination_that_fails_twenty_times_is_parked_and_resumes_by_itself(
     assert {"news", "more", "last"} <= set(receiver.ids)
 
 
+def test_a_success_that_was_under_way_when_a_destination_was_parked_resumes_it(
+    q: Handle, receiver: Receiver, new_destination: NewDestination, pusher: Running
+) -> None:
+    recovered = threading.Event()
+    receiver.answering = lambda request: (
+        200 if request.public_id == "m0" and recovered.wait(30) or recovered.is_set() else 500
+    )
+    made = new_destination(q, receiver.url, config={"concurrency": 2, **FAST})
+    q.publish(*(f"m{n}" for n in range(30)))
+    eventually(lambda: destinations.get(q.account_id, q.name, made.public_id).parked_at)
+    recovered.set()
+    eventually(lambda: destinations.get(q.account_id, q.name, made.public_id).parked_at is None)
+    make_due(q)
+    q.publish("last")
+    eventually(drained(q))
+
+
 def test_answers_are_read_up_to_a_limit_and_never_unpacked(
     q: Handle, receiver: Receiver, new_destination: NewDestination, pusher: Running
 ) -> None:
