@@ -312,7 +312,7 @@ def test_a_success_that_was_under_way_when_a_destination_was_parked_resumes_it(
 ) -> None:
     recovered = threading.Event()
     receiver.answering = lambda request: (
-        200 if request.public_id == "m0" and recovered.wait(30) or recovered.is_set() else 500
+        200 if (request.public_id == "m0" and recovered.wait(30)) or recovered.is_set() else 500
     )
     made = new_destination(q, receiver.url, config={"concurrency": 2, **FAST})
     q.publish(*(f"m{n}" for n in range(30)))
