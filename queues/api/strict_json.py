@@ -14,6 +14,7 @@ from queues.api.problems import BadRequest
 
 T = TypeVar("T")
 _any = msgspec.json.Decoder()
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _error_path = re.compile(r"(.*) - at `\$?(.*)`", re.DOTALL)
 _missing = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _TYPE_WORDS = {"str": "string", "bool": "boolean", "int": "integer"}
@@ -61,6 +62,21 @@ def decode_lookup(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
         if mended == data:
             raise
         return decode_as(decoder, mended)
+
+
+def decode_nullable(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    """Like ``decode_as`` for an object in which null is the same as leaving a field out."""
+    try:
+        return decode_as(decoder, data)
+    except BadRequest:
+        try:
+            fields = _fields.decode(data)
+        except msgspec.MsgspecError:
+            fields = {}
+        given = {name: value for name, value in fields.items() if bytes(value).strip() != b"null"}
+        if len(given) == len(fields):
+            raise
+        return decode_as(decoder, msgspec.json.encode(given))
 
 
 def check(data: bytes) -> None:

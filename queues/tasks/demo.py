@@ -7,12 +7,17 @@ from typing import Annotated
 import msgspec
 from django.conf import settings
 
+from queues.broker import names
 from queues.tasks.registry import TaskContext, task_handler
 
 
 class Demo(msgspec.Struct):
     message: str = ""
     count: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if not names.storable(self.message):
+            raise ValueError("message: must not contain NUL, since it is reported")
 
 
 @task_handler("demo", payload=Demo)

@@ -159,7 +159,7 @@ def test_a_payload_must_be_an_object(q: Queue) -> None:
 
 @pytest.mark.contract("10")
 def test_a_handler_may_refuse_a_payload(api: Client) -> None:
-    refused: list[dict[str, Any]] = [{"count": "x"}, {"count": -1}, {"message": 5}]
+    refused: list[dict[str, Any]] = [{"count": "x"}, {"count": -1}, {"message": 5}, {"message": "a\0b"}]
     for payload in refused:
         answer = api.post("/api/v1/tasks", {"type": "demo", "payload": payload})
         assert error_of(answer) == (400, "INVALID_PAYLOAD")

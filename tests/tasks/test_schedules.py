@@ -168,6 +168,8 @@ def test_a_schedule_is_made_shown_replaced_and_removed(q: Queue, path: str) -> N
     again = call("PUT", path, body(q, timezone="Europe/Berlin", enabled=False)).expect(200).json()
     assert (again["timezone"], again["enabled"], again["next_run_at"]) == ("Europe/Berlin", False, None)
     assert call("GET", "/api/v1/schedules").expect(200).json() == [again]
+    null = call("PUT", path, body(q, timezone=None, enabled=None)).expect(200).json()
+    assert (null["timezone"], null["enabled"]) == ("UTC", True)
     assert call("DELETE", path).expect(200).json() == {"message": "schedule deleted"}
     for method, at in (("GET", path), ("DELETE", path), ("POST", f"{path}/run")):
         assert error_of(call(method, at)) == (404, "SCHEDULE_NOT_FOUND")

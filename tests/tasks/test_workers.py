@@ -134,6 +134,22 @@ def test_a_claim_is_refused_what_it_cannot_be(q: Queue, fields: dict[str, Any], 
     assert error_of(q.claim(**fields)) == (400, code)
 
 
+def test_null_is_the_same_as_leaving_a_field_out(q: Queue) -> None:
+    task_id = q.client.post("/api/v1/tasks", {"type": q.type, "payload": {}}).expect(201).json()["task_id"]
+    claimed = q.take(queues=None, worker_id=None, max_tasks=None, wait=None, lease=None)
+    assert claimed["id"] == task_id
+    q.say(claimed, "heartbeat", lease=None).expect(200)
+    q.say(claimed, "progress", percentage=5, stage=None, message=None, metadata=None).expect(200)
+    q.say(claimed, "fail", error="x", retry=None, retry_in="0").expect(200)
+    again = q.take(queues=None)
+    q.say(again, "complete", message=None, result=None).expect(200)
+    told = [(e["progress"]["stage"], e["progress"]["message"]) for e in q.history(task_id)]
+    assert told == [("processing", ""), ("retry", "x"), ("completed", "Done")]
+    wrong = {"percentage": 1, "stage": None, "message": 5}
+    for what, fields in (("progress", wrong), ("fail", {"error": None})):
+        assert error_of(q.say(again, what, **fields)) == (400, "INVALID_REQUEST")
+
+
 def delay(behind: Tasks) -> timedelta:
     """How long after its failure the one task of the queue is tried again, by the server's clock."""
     failed = Delivery.objects.get(queue_id=behind.queue_id)

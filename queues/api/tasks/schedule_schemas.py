@@ -60,7 +60,7 @@ def read_schedule(name: str, content: bytes, account_id: int) -> NewSchedule:
     """Raises ``BadRequest``, ``Refused``, ``UnknownTaskType``."""
     if not NAME.fullmatch(name):
         raise BadRequest("name: must be 1 to 128 letters, digits, and _ . : -")
-    sent = strict_json.decode_as(_put, content)
+    sent = strict_json.decode_nullable(_put, content)
     every = _every(sent.cron)
     if len(sent.cron) > LONGEST_CRON:
         raise Refused("INVALID_CRON", f"cron: must be at most {LONGEST_CRON} characters")

@@ -278,7 +278,7 @@ class Claim(NamedTuple):
 
 
 def read_claim(content: bytes) -> Claim:
-    sent = strict_json.decode_as(_claim, content)
+    sent = strict_json.decode_nullable(_claim, content)
     wait = read_duration(sent.wait, "wait", "INVALID_WAIT")
     if wait > MOST_WAIT_SECONDS:
         raise Refused("INVALID_WAIT", f"wait: must be at most {MOST_WAIT_SECONDS}s")
@@ -297,12 +297,12 @@ def read_lease(text: str | None) -> float | None:
 
 def read_heartbeat(content: bytes) -> tuple[int, float | None]:
     """Token and lease in seconds, None = as before."""
-    sent = strict_json.decode_as(_heartbeat, content)
+    sent = strict_json.decode_nullable(_heartbeat, content)
     return token(sent.lease_token), read_lease(sent.lease)
 
 
 def read_report(content: bytes) -> tuple[int, types.Report]:
-    sent = strict_json.decode_as(_report, content)
+    sent = strict_json.decode_nullable(_report, content)
     try:
         percentage = _percentage.decode(sent.percentage)
     except msgspec.MsgspecError:
@@ -315,7 +315,7 @@ def read_report(content: bytes) -> tuple[int, types.Report]:
 
 
 def read_completion(content: bytes) -> tuple[int, types.Completion]:
-    sent = strict_json.decode_as(_complete, content)
+    sent = strict_json.decode_nullable(_complete, content)
     if not names.storable(sent.message):
         raise BadRequest("message: must not contain NUL")
     result = bytes(sent.result).strip()
@@ -334,7 +334,7 @@ class Failure(NamedTuple):
 
 
 def read_failure(content: bytes) -> Failure:
-    sent = strict_json.decode_as(_fail, content)
+    sent = strict_json.decode_nullable(_fail, content)
     if not sent.error or not names.storable(sent.error):
         raise BadRequest("error: must be a text, not empty, without NUL")
     seconds = None
