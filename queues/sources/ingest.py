@@ -53,7 +53,11 @@ def authorize(source: Source, shown: ShowsHeader) -> None:
     """Raises NotAuthorized unless the request shows what the source asks for."""
     if source.auth == Source.Auth.NONE:
         return
-    if not keys.secret_matches(shown(source.auth_header).strip(), source.auth_hash):
+    text = shown(source.auth_header).strip()
+    if source.auth == Source.Auth.BASIC:
+        scheme, _, credentials = text.partition(" ")
+        text = f"{scheme.capitalize()} {credentials.strip()}"  # RFC 9110: in any case
+    if not keys.secret_matches(text, source.auth_hash):
         raise NotAuthorized("the request does not show what this source asks for")
 
 

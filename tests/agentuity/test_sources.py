@@ -97,6 +97,7 @@ def test_what_is_no_payload_is_refused_and_told(q: Queue, content: bytes, status
     ("auth", "value", "header", "right"),
     [
         ("basic", "me:secret", "Authorization", "Basic " + base64.b64encode(b"me:secret").decode()),
+        ("basic", "me:secret", "Authorization", "bAsIc  " + base64.b64encode(b"me:secret").decode()),
         ("header", "X-Token: s:e cret", "X-Token", "s:e cret"),
         ("header", "Bearer my:token", "Authorization", "Bearer my:token"),
     ],
