@@ -17,6 +17,7 @@ from accounts import roles
 from queues.broker.errors import BrokerError, Unavailable
 
 View = Callable[..., HttpResponse]
+LARGEST = 2**62
 
 POLITE = "The database could not be reached or was busy. Look whether it was done before you do it again."
 
@@ -28,6 +29,7 @@ def page(permission: str = roles.VIEW) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
             require(request, permission)
+            _bound(arguments)
             try:
                 return view(request, **arguments)
             except Unavailable:
@@ -51,6 +53,7 @@ def action(permission: str, stands_on: str = "index", *names: str) -> Callable[[
             if request.method != "POST":
                 return _not_pressed(request, stands)
             require(request, permission)
+            _bound(arguments)
             try:
                 return view(request, **arguments)
             except BrokerError as error:
@@ -60,6 +63,12 @@ def action(permission: str, stands_on: str = "index", *names: str) -> Callable[[
         return guarded
 
     return decorate
+
+
+def _bound(arguments: dict[str, Any]) -> None:
+    """No number in an address may be one that a database cannot hold. Raises Http404."""
+    if any(isinstance(value, int) and value > LARGEST for value in arguments.values()):
+        raise Http404("There is nothing of that number.")
 
 
 def _not_pressed(request: HttpRequest, stands: str) -> HttpResponse:

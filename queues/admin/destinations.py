@@ -60,11 +60,15 @@ def _until(at: int) -> str:
 def destination_list(request: HttpRequest) -> HttpResponse:
     failing = request.GET.get("failing") == "1"
     found = all_destinations(after=whole(request.GET.get("after")) or 0, limit=PAGE + 1, failing=failing)
+    queues = overview.find_queues({one.queue_id for one in found})
     return draw(
         request,
         "console/destinations.html",
         "Destinations",
-        rows=[(one, health(one)) for one in found[:PAGE]],
+        rows=[
+            (one, health(one), queues[one.queue_id].account if one.queue_id in queues else "")
+            for one in found[:PAGE]
+        ],
         failing=failing,
         next=found[PAGE - 1].id if len(found) > PAGE else None,
     )

@@ -39,6 +39,7 @@ def messages(request: HttpRequest) -> HttpResponse:
             found = search.search(queue_id, wanted(asked), before=whole(asked.get("before")), limit=PAGE)
         except Wrong as error:
             problem = str(error)
+    places = overview.find_queues({in_queue for in_queue, _ in hits})
     queue = overview.find_queue(queue_id) if queue_id is not None else None
     offered = overview.list_queues(limit=QUEUES_OFFERED)
     return draw(
@@ -51,7 +52,7 @@ def messages(request: HttpRequest) -> HttpResponse:
         asked={name: asked.get(name, "") for name in ("id", *FIELDS)},
         filtered=any(asked.get(name) for name in FIELDS),
         states=[(state.value, WORDS.get(state, state.value)) for state in State],
-        hits=[(overview.find_queue(in_queue), offset) for in_queue, offset in hits],
+        hits=[(places[in_queue], offset) for in_queue, offset in hits if in_queue in places],
         found=found,
         problem=problem,
         next=_next(asked, found),

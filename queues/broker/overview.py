@@ -119,6 +119,13 @@ def find_queue(queue_id: int) -> QueueEntry:
         return QueueEntry(*rows[0])
 
 
+def find_queues(queue_ids: Collection[int]) -> dict[int, QueueEntry]:
+    """By id, those that exist. Raises Unavailable."""
+    with queues.looking() as db:
+        entries = [QueueEntry(*row) for row in db.rows(sql.ENTRIES_BY_ID, queues=sorted(queue_ids))]
+        return {entry.id: entry for entry in entries}
+
+
 def list_queues(*, text: str = "", after: int = 0, limit: int = 100) -> list[QueueEntry]:
     """Queues whose name or account contains ``text``, the oldest first, with an id above ``after``.
     Raises Unavailable."""

@@ -100,12 +100,14 @@ def test_pages_of_one_queue_name_the_account(operator: Person, q: Handle, accoun
     q.publish("m")
     q.kill("m")
     task = create(account.pk, NewTask(type="demo", payload="{}", queue=q.name))
+    pushed = new_destination(q)
     job = letters.purge(q.account_id, q.name, per_second=1).job
     assert job is not None
     paths = (
         f"queues/{q.id}/", f"messages/?queue={q.id}", f"queues/{q.id}/messages/0/",
         f"queues/{q.id}/messages/0/edit/", f"dead-letters/{q.id}/", f"dead-letters/jobs/{job.id}/figures/",
         "dead-letters/", f"tasks/{task.task_id}/",
+        f"destinations/?after={pushed.id - 1}", f"destinations/{pushed.public_id}/",
     )  # fmt: skip
     pages = [operator.read(path) for path in paths]
     pages.append(operator.press(f"dead-letters/{q.id}/preview/", kind="purge", which="all"))
@@ -132,6 +134,13 @@ def test_a_queue_that_is_not_there_is_not_found(viewer: Person, q: Handle) -> No
         text = viewer.get(path, 404)
         assert f"Queue not found: number {q.id}" in text and "To the dashboard" in text
     assert "no such page in the console" in viewer.get("nothing/", 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["queues/{}/", "dead-letters/{}/", "dead-letters/jobs/{}/", "queues/{q}/messages/{}/"]
+)
+def test_a_number_that_no_database_holds_is_not_found(viewer: Person, q: Handle, path: str) -> None:
+    viewer.get(path.format(2**63, q=q.id), 404)
 
 
 def test_who_may_not_do_a_thing_is_told_on_a_page(viewer: Person, q: Handle) -> None:

@@ -18,6 +18,7 @@ _ENTRY = """
     FROM queues_queue q JOIN accounts_account a ON a.id = q.account_id WHERE q.deleted_at IS NULL
 """
 ENTRY = Statement(f"{_ENTRY} AND q.id = :queue")
+ENTRIES_BY_ID = Statement(f"{_ENTRY} AND q.id {{in:queues}}")
 ENTRIES = Statement(
     f"""
     {_ENTRY} AND q.id > :after
