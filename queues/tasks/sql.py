@@ -211,17 +211,22 @@ KNOWN_TYPES = Statement(
 
 TOO_MANY_DEAD = Statement(
     """
-    SELECT c.queue_id, sum(c.dead) FROM queues_queuecounter c
+    SELECT c.queue_id FROM queues_queuecounter c
     JOIN queues_queue q ON q.id = c.queue_id AND q.deleted_at IS NULL
     GROUP BY c.queue_id HAVING sum(c.dead) > :most AND EXISTS (
         SELECT 1 FROM queues_task t WHERE t.queue_id = c.queue_id)
     """
 )
-OLDEST_DEAD_TASKS = Statement(
+"""Queues that hold tasks and more dead messages than that, tasks or not."""
+
+SURPLUS_DEAD_TASKS = Statement(
     """
-    SELECT m.public_id FROM queues_message m
-    WHERE m.queue_id = :queue AND m.dead_at IS NOT NULL AND EXISTS (
-        SELECT 1 FROM queues_task t WHERE t.queue_id = m.queue_id AND t."offset" = m."offset")
-    ORDER BY m."offset" LIMIT :limit
+    SELECT d.public_id FROM (
+        SELECT m.public_id, m."offset" FROM queues_message m
+        WHERE m.queue_id = :queue AND m.dead_at IS NOT NULL ORDER BY m."offset" DESC LIMIT :reach) d
+    WHERE EXISTS (SELECT 1 FROM queues_task t WHERE t.queue_id = :queue AND t."offset" = d."offset")
+    ORDER BY d."offset" DESC LIMIT :limit OFFSET :kept
     """
 )
+"""Of the newest dead messages the tasks, but for the newest of these. ``reach`` bounds the look: where many
+are no tasks, more of these stay."""
