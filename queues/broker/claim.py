@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from queues.broker.receive import Receive
 
 
+MAX_BYTES = 32 * 1024 * 1024
+"""A receiver that has so much gets no more in one look, whatever it asked for: it is all in memory at once."""
+STEP = 100
+"""Messages a receiver that are looked for at first, while nothing is known of their size."""
+
+
 class Claim:
     """Sharing out one queue's ready messages among receivers that ask in the same moment."""
 
@@ -44,23 +50,38 @@ class Claim:
         self.keys: set[str] = set()
         self.told: list[tuple[str, Happening]] = []
         self.settings: dict[int, QueueSettings] = {}
+        self.seen = self.seen_bytes = 0
 
     def run(self) -> None:
-        open_receivers = list(self.receivers)
+        open_receivers = [receiver for receiver in self.receivers if receiver.has_room]
         while open_receivers:
-            wanted = sum(r.allowed - len(r.result.messages) for r in open_receivers)
+            wanted = self._step(open_receivers)
             rows = self._ready(wanted)
+            self.seen += len(rows)
+            self.seen_bytes += sum(row[7] for row in rows)
             expired = [row[4] for row in rows if row[13] is not None and row[13] <= self.tx.now]
             for row in rows:
-                if row[13] is None or row[13] > self.tx.now:
+                if open_receivers and (row[13] is None or row[13] > self.tx.now):
                     receiver = open_receivers[0]
-                    receiver.result.messages.append(self._hand_out(receiver, row))
+                    receiver.take(self._hand_out(receiver, row))
                     if not receiver.has_room:
                         open_receivers.pop(0)
             self._write()
-            if not expired:
-                return  # nobody is left wanting, or nothing is left
-            due.expire(self.tx, self.queue_id, expired)
+            if expired:
+                due.expire(self.tx, self.queue_id, expired)
+            elif len(rows) < wanted:
+                break  # nothing is left
+        if any(receiver.bytes >= MAX_BYTES for receiver in self.receivers):
+            # It got less than it asked for: there may be more, and others waiting for it.
+            self.tx.wakes.ready(self.queue_id)
+
+    def _step(self, receivers: list[Receive]) -> int:
+        """How many messages to look for: no more, as far as can be guessed, than those receivers may have."""
+        wanted = sum(receiver.allowed - len(receiver.result.messages) for receiver in receivers)
+        if not self.seen:
+            return min(wanted, STEP * len(receivers))
+        left = sum(MAX_BYTES - receiver.bytes for receiver in receivers)
+        return min(wanted, left * self.seen // max(self.seen_bytes, 1) + 1)
 
     def _ready(self, limit: int) -> list[Row]:
         """The next ready messages in delivery order, locked."""

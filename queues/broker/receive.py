@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from django.conf import settings as django_settings
 
 from queues.broker import (
+    claim,
     clock,
     concurrency,
     due,
@@ -19,7 +20,6 @@ from queues.broker import (
     settings_versions,
     sql,
 )
-from queues.broker.claim import Claim
 from queues.broker.clock import micros
 from queues.broker.errors import QueueNotFound, QuotaExceeded
 from queues.broker.floors import FLOORS
@@ -53,7 +53,8 @@ def receive(
     hears: bool = False,
 ) -> list[Received]:
     """Lease up to ``limit`` ready messages, oldest first, to the caller; at once if there are any, else as
-    soon as there is one within ``wait_seconds``. Each counts as an attempt.
+    soon as there is one within ``wait_seconds``. Each counts as an attempt. Fewer come, too, when they are
+    large (``claim.MAX_BYTES`` together, and the last one).
 
     ``lease_seconds`` and ``auto_ack`` override the messages' own settings. ``gone``: asked after waiting,
     before anything is handed out; True means that the client has hung up. ``await_queue``: a queue that does
@@ -227,7 +228,7 @@ class Receive(Operation):
     """One look: the queues are emptied in the order given; those that do not exist are passed over if another
     one does. No ``tags``: any."""
 
-    __slots__ = ("account_id", "allowed", "auto_ack", "consumer", "lease", "limit", "queues", "tags")
+    __slots__ = ("account_id", "allowed", "auto_ack", "bytes", "consumer", "lease", "limit", "queues", "tags")
 
     def __init__(
         self,
@@ -260,21 +261,29 @@ class Receive(Operation):
         for turn in range(max((len(queues) for queues in found), default=0)):
             together: dict[tuple[_Queue, tuple[str, ...]], list[Receive]] = defaultdict(list)
             for operation, queues in zip(operations, found, strict=True):
-                if turn < len(queues) and len(operation.result.messages) < operation.limit:
+                if turn < len(queues) and not operation.is_full:
                     together[queues[turn], operation.tags].append(operation)
             for (queue, tags), group in sorted(together.items(), key=lambda item: item[0]):
                 _promote(tx, queue.id, group, promoted)
                 _share_room(tx, queue, group)
                 claiming = [receiver for receiver in group if receiver.has_room]
                 tx.push_lanes[queue.id] = queue.push_lanes
-                Claim(tx, queue.id, tags, claiming, keyed=queue.keyed).run()
+                claim.Claim(tx, queue.id, tags, claiming, keyed=queue.keyed).run()
         for operation in operations:
             if operation.error is None:
                 operation.result.look_again(tx.now)
 
     @property
+    def is_full(self) -> bool:
+        return len(self.result.messages) >= self.limit or self.bytes >= claim.MAX_BYTES
+
+    @property
     def has_room(self) -> bool:
-        return len(self.result.messages) < self.allowed
+        return len(self.result.messages) < self.allowed and self.bytes < claim.MAX_BYTES
+
+    def take(self, message: Received) -> None:
+        self.result.messages.append(message)
+        self.bytes += message.size
 
 
 class _Queue(NamedTuple):
@@ -310,6 +319,7 @@ def _find(tx: Transaction, operations: list[Receive]) -> list[list[_Queue]]:
         # Where nothing can come, nothing falls due: what is due already would have it look for ever.
         due_at = {queue.id: queue.next_due for queue in active if queue.next_due is not None}
         operation.result = Look({queue.id: operation.tags for queue in there}, [], due_at)
+        operation.bytes = 0
         found.append(active)
     return found
 
