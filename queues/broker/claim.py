@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES = 32 * 1024 * 1024
-"""A receiver that has so much gets no more in one look, whatever it asked for: it is all in memory at once."""
+"""A receiver that has so much gets no more in one look, whatever it asked for: all of it is in memory."""
 STEP = 100
 """Messages a receiver that are looked for at first, while nothing is known of their size."""
 

@@ -245,6 +245,7 @@ class Receive(Operation):
         self.account_id = account_id
         self.queues = queues
         self.limit = self.allowed = limit
+        self.bytes = 0
         self.tags = tags
         self.auto_ack = auto_ack
         self.lease = None if lease_seconds is None else micros(lease_seconds)
