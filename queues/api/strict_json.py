@@ -69,14 +69,21 @@ def decode_nullable(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decode_as(decoder, data)
     except BadRequest:
-        try:
-            fields = _fields.decode(data)
-        except msgspec.MsgspecError:
-            fields = {}
-        given = {name: value for name, value in fields.items() if bytes(value).strip() != b"null"}
-        if len(given) == len(fields):
+        given = _without_nulls(data)
+        if given is None:
             raise
-        return decode_as(decoder, msgspec.json.encode(given))
+        return decode_as(decoder, given)
+
+
+def _without_nulls(data: bytes) -> bytes | None:
+    """The object without its members that are null; None if there are none, or it is nothing of the kind."""
+    try:
+        check(data)
+        fields = _fields.decode(data)
+    except (BadRequest, msgspec.MsgspecError, RecursionError):
+        return None
+    given = {name: value for name, value in fields.items() if bytes(value).strip() != b"null"}
+    return msgspec.json.encode(given) if len(given) < len(fields) else None
 
 
 def check(data: bytes) -> None:

@@ -21,6 +21,7 @@ class Item(msgspec.Struct):
 
 
 items = msgspec.json.Decoder(list[Item])
+item = msgspec.json.Decoder(Item)
 JUNK = [
     b"",
     b" ",
@@ -56,6 +57,8 @@ JUNK = [
     b"[" * 100_000,
     b"[" * 5000 + b"]" * 5000,
     b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    b'{"\xff":null}',
+    b'{"a\xed\xa0\x80":null}',
 ]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -77,6 +80,8 @@ def test_junk_is_refused(junk: bytes) -> None:
         strict_json.decode(junk)
     with pytest.raises(BadRequest, match=r"^request body: "):
         strict_json.decode_as(items, junk)
+    with pytest.raises(BadRequest, match=r"^request body: "):
+        strict_json.decode_nullable(item, junk)
 
 
 @pytest.mark.parametrize("junk", [junk for junk in JUNK if junk.strip()], ids=short)
@@ -85,6 +90,19 @@ def test_junk_is_refused_where_it_is_not_decoded(junk: bytes) -> None:
         strict_json.decode_as(items, around(junk))
     with pytest.raises(BadRequest):
         strict_json.decode_as(items, b'[{"id":"x","unknown":' + junk + b"}]")
+    with pytest.raises(BadRequest):
+        strict_json.decode_nullable(item, b'{"id":null,"unknown":' + junk + b"}")
+
+
+def test_null_is_as_if_it_were_absent_where_that_is_so() -> None:
+    read = strict_json.decode_nullable(item, b'{"id":"x","body": [null],"flag": null ,"unknown":null}')
+    assert (read.id, bytes(read.body), read.flag) == ("x", b"[null]", None)
+    with pytest.raises(BadRequest, match=r"^id: is required"):
+        strict_json.decode_nullable(item, b'{"id":null}')
+    with pytest.raises(BadRequest, match=r"^id: expected string"):
+        strict_json.decode_nullable(item, b'{"id":1,"flag":null}')
+    with pytest.raises(BadRequest, match=r"^request body: expected object"):
+        strict_json.decode_nullable(item, b"null")
 
 
 @given(json_values)

@@ -79,12 +79,16 @@ class Checker:
             return many
         return min(filter(_is_possible, map(list, permutations(many))), key=self._oddities)
 
-    def _oddities(self, order: list[Given]) -> int:
+    def _oddities(self, order: list[Given]) -> tuple[int, int]:
+        """What cannot have been so; and how many say that they were another delivery than the order has it,
+        which some do where answers were lost."""
         falls = sum(
             (one.attempt or 0) > (two.attempt or inf) or (one.receipt or 0) > (two.receipt or inf)
             for (_, one), (_, two) in combinations(order, 2)
         )
-        return falls + sum(self._intrudes(*first, second) for first, (second, _) in pairwise(order))
+        intrusions = sum(self._intrudes(*first, second) for first, (second, _) in pairwise(order))
+        misplaced = sum(one.attempt not in (None, at) for at, (_, one) in enumerate(order, 1))
+        return falls + intrusions, misplaced
 
     def violations(self) -> list[Violation]:
         checks = {

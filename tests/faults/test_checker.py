@@ -183,3 +183,23 @@ def test_an_answer_that_was_long_under_way_is_of_before() -> None:
     assert story.broken() == set()
     story.take_b_again.delivered = (story.delivery("b", 1, 70),)
     assert "I7" in story.broken()
+
+
+def test_which_delivery_it_was_decides_the_order_of_those_that_overlap() -> None:
+    """One client stood still past its lease; then two got it at once, of whom one tells attempts."""
+    story = Story()
+    rules = Rules(limit=5)
+    story.history.calls = [story.publish_a, story.publish_b, story.take_a, story.ack_a]
+    story.final.states["b"], story.final.attempts["b"] = "acked", 4
+    for client, started, ended, attempt, receipt in (
+        ("still", 9.0, 30.0, None, 50),
+        ("forq", 20.0, 21.3, None, 70),
+        ("agentuity", 20.1, 21.1, 2, None),
+        ("last", 21.0, 21.6, None, 90),
+    ):
+        delivery = Delivery("b", "b", "body b", LEASE, attempt, receipt)
+        story.history.calls.append(Call(client, "receive", started, ended, How.OK, delivered=(delivery,)))
+    for what, client, started, receipt in (("nack", "agentuity", 21.1, None), ("nack", "forq", 21.3, 70)):
+        call = Call(client, what, started, started + 0.1, How.OK, token="b", receipt=receipt)
+        story.history.calls.append(call)
+    assert check(story.history, story.final, rules) == []
