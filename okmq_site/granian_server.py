@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import multiprocessing.util
-import os
 import signal
 import socket
 import threading
@@ -100,6 +99,7 @@ def _load() -> WSGIApplication:
     """What each web process does before its first request."""
     # granian puts all of the environment into each request's, where these would look like its headers.
     env.forget(_OF_A_REQUEST)
+    _stop_on_sigterm()
     from okmq_site.wsgi import application
 
     if settings.OKMQ_METRICS_ENABLED:
@@ -107,23 +107,24 @@ def _load() -> WSGIApplication:
 
         shared.forget_ended()
     process.begin()
-    _begin_stop_on_signals()
     multiprocessing.util.Finalize(None, process.end, exitpriority=0)
     return functools.partial(_serve, application)
 
 
-def _begin_stop_on_signals() -> None:
-    """granian sets handlers of its own after this; whatever signal they get is also written here. A Ctrl-C in
-    the terminal comes to the master as well, which tells its processes by SIGTERM: they need not hear it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell)
+def _stop_on_sigterm() -> None:
+    """Have waiting receives answer first, then granian stop. It must hear of that once: told twice, as when a
+    whole process group gets the signal and then the master sends its own, it may never end. So no thread gets
+    signals, and one waits for the first SIGTERM. A Ctrl-C is the master's to decide on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    masters = signal.getsignal(signal.SIGTERM)
 
     def wait() -> None:
-        while os.read(told, 1)[0] != signal.SIGTERM:
-            pass
+        signal.sigwait({signal.SIGTERM})
         process.begin_stop()
+        while (stop := signal.getsignal(signal.SIGTERM)) is masters:
+            time.sleep(LOOK_SECONDS)  # granian has not come to setting its own
+        if callable(stop):
+            stop(signal.SIGTERM, None)
 
     threading.Thread(target=wait, name="okmq-stop", daemon=True).start()
 
