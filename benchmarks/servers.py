@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import generator
 from figures import Figure
 from growth import TURNS
-from parked import POLL_SECONDS, RECEIVERS, Parked
 from scenarios import Effort
 from server import Server, Site
 
@@ -16,26 +15,15 @@ SERVERS = ("gunicorn", "granian")
 
 
 def servers(site: Site, database: str, effort: Effort) -> Iterator[Figure]:
-    """Lives of single messages at 1, 8 and 32 connections, in turn, and with parked receivers."""
+    """Lives of single messages at 1, 8 and 32 connections, in turn."""
     with contextlib.ExitStack() as stack:
-        up = {
-            name: stack.enter_context(
-                site.server(database, "--server", name, OKMQ_POLL_SECONDS=str(POLL_SECONDS))
-            )
-            for name in SERVERS
-        }
+        up = {name: stack.enter_context(site.server(database, "--server", name)) for name in SERVERS}
         for connections in (1, 8, 32):
-            yield from _compare(up, database, effort, connections, f"c={connections}")
-        waiting = [Parked(server) for server in up.values()]
-        yield from _compare(up, database, effort, 8, f"c=8, {RECEIVERS} receivers parked")
-        for receivers in waiting:
-            receivers.leave(parked=True)
+            yield from _compare(up, database, effort, connections)
 
 
-def _compare(
-    up: dict[str, Server], database: str, effort: Effort, connections: int, load: str
-) -> Iterator[Figure]:
-    title = f"single messages, full life, {load}"
+def _compare(up: dict[str, Server], database: str, effort: Effort, connections: int) -> Iterator[Figure]:
+    title = f"single messages, full life, c={connections}"
     figures = {name: Figure("servers", f"{title}, {name}", "lives/s", database) for name in up}
     ratio = Figure("servers", f"{title}, granian against gunicorn", "x", database)
     count = effort.count(300 if connections == 1 else 800)
