@@ -118,8 +118,8 @@ def _log(message: str, event: str) -> None:
 
 
 def begin_stop() -> None:
-    """On SIGTERM, have waiting receives answer at once and the worker finish. May be called from a signal
-    handler."""
+    """On SIGTERM, have waiting receives answer at once and the worker finish. Not for signal handlers: it
+    imports."""
     from queues.broker import shutdown
     from queues.worker.elected import WORKER
 
@@ -173,8 +173,13 @@ def _end_waits_on_stop(worker: Worker) -> None:
     """gunicorn itself waits for requests in flight. SIGINT comes from a Ctrl-C in the terminal, to the master
     as well: the master decides, and tells the workers by SIGTERM."""
 
+    # Now, not in the handler: a second signal would find what the first one's is importing half made.
+    from queues.broker import shutdown
+    from queues.worker.elected import WORKER
+
     def stop(signum: int, frame: FrameType | None) -> None:
-        begin_stop()
+        shutdown.begin()
+        WORKER.begin_stop()
         worker.handle_exit(signum, frame)
 
     signal.signal(signal.SIGTERM, stop)
