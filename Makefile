@@ -42,7 +42,7 @@ test-postgres: $(VENV)/.dev
 faults: $(VENV)/.dev
 	@failed=; for database in sqlite postgresql; do \
 		echo "== $$database"; \
-		OKMQ_TEST_DATABASE=$$database $(BIN)/python -m pytest -m faults \
+		OKMQ_TEST_DATABASE=$$database $(BIN)/python -m pytest -m faults --timeout 3600 \
 			--numprocesses 2 --dist loadfile -rP $(ARGS) || failed="$$failed $$database"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi

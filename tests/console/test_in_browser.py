@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.broker.at_once import eventually
 from tests.server import Server
 
 from . import browser
@@ -123,6 +124,18 @@ def refreshed(page: Page, seconds: int = 5) -> None:
     """Let the page's clock go on, and wait for the figures it asks for then."""
     with page.expect_response(re.compile("/figures/")):
         page.clock.fast_forward(seconds * 1000)
+
+
+def refreshed_until(page: Page, condition: Callable[[], object]) -> None:
+    """Refreshed again and again: what the page waits for happens in another process."""
+
+    def come() -> object:
+        if condition():
+            return True
+        refreshed(page)
+        return condition()
+
+    eventually(come)
 
 
 def test_a_dark_page_is_made_so_by_the_theme(visit: Visit) -> None:
