@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import connection
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -78,12 +79,16 @@ def _host_port(name: tuple[Any, ...]) -> str:
 def begin(worker: Worker | None = None) -> None:
     """A web process begins, before its first request. ``worker``: gunicorn's, which knows how many threads
     are busy."""
+    from queues.broker.neighbours import NEIGHBOURS
     from queues.worker.crew import Crew
     from queues.worker.elected import WORKER
     from queues.worker.services import services_of_each_web_process
 
     global _crew
     _settle_memory()
+    if connection.vendor == "postgresql":
+        # Also where nobody waits: others tell at what they look on, and what time it is.
+        NEIGHBOURS.listen()
     if settings.OKMQ_METRICS_ENABLED:
         _measure(worker)
     _crew = Crew(services_of_each_web_process())

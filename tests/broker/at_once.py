@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -26,8 +26,7 @@ def at_once(calls: Iterable[Callable[[], T]]) -> list[T]:
         together.wait(PATIENCE)
         return call()
 
-    with ThreadPoolExecutor(len(listed)) as pool:
-        return [done.result(2 * PATIENCE) for done in [pool.submit(run, call) for call in listed]]
+    return [done.result(2 * PATIENCE) for done in [in_background(run, call) for call in listed]]
 
 
 def in_background(call: Callable[..., T], *arguments: Any, **options: Any) -> Future[T]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +49,18 @@ def get(server: Server, path: str, method: str = "GET", *headers: str) -> Answer
 def read_all(sock: socket.socket) -> bytes:
     received = b""
     while data := sock.recv(65536):
+        received += data
+    return received
+
+
+def read_until(sock: socket.socket, told: Callable[[bytes], object], received: bytes = b"") -> bytes:
+    """Read on until ``told`` says of everything received that it is enough. A stream that says only that
+    nothing happened keeps no test waiting for ever."""
+    deadline = time.monotonic() + SECONDS
+    while not told(received):
+        assert time.monotonic() < deadline, received
+        data = sock.recv(65536)
+        assert data, f"closed after {received!r}"
         received += data
     return received
 
