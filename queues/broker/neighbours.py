@@ -1,9 +1,9 @@
 """Waking receivers parked in other processes.
 
 PostgreSQL: what changed is gathered and told by NOTIFY from a connection of its own, and never from inside a
-writing transaction, whose commit it would serialise with all others. Telling takes a twentieth of the time at
-most: every 10 ms on an idle machine, every 50 ms on a busy one. SQLite has no such call; there the writer's
-connection is asked whether another one has written.
+writing transaction, whose commit it would serialise with all others: every 10 ms at most, every 50 ms while
+there is much to tell. What somebody here was woken for is told 50 ms later. SQLite has no such call; there
+the writer's connection is asked whether another one has written.
 
 Both are only hints. A hint that is lost costs a few seconds: every parked queue is looked at again from time
 to time.
@@ -32,10 +32,11 @@ from queues.broker.wakes import EVERYONE, HUB, Signal, is_queue, of_broadcasts, 
 log = logging.getLogger("okmq.neighbours")
 
 CHANNEL = "okmq_ready"
-NOTIFY_SECONDS = 0.05
-"""The longest silence between two notifications."""
-SILENCE = 19
-"""Times as long as telling took, the notifier is silent after it: what changes meanwhile is told together."""
+NOTIFY_SECONDS = 0.01
+"""Between two notifications; what changes meanwhile is told together."""
+BUSY_NOTIFY_SECONDS = 0.05
+"""Likewise while there is more to tell than ``BUSY_PER_SECOND``: each costs every process some time."""
+BUSY_PER_SECOND = 100
 LOOK_EVERY_SECONDS = 0.05
 FALLBACK_SECONDS = 5.0
 MAX_QUEUES_NAMED = 250
@@ -63,30 +64,43 @@ class Notifier(threading.Thread):
         super().__init__(name="okmq-notify", daemon=True)
         self._changed: Signal = {}
         self._gathered = threading.Condition()
+        self._at_once = 0
+        self._last_sent = 0.0
         self._connection: psycopg.Connection[Any] | None = None
 
-    def tell(self, signal: Signal) -> None:
+    def tell(self, signal: Signal, at_once: bool) -> None:
+        """``at_once``: nobody here takes care of it."""
         with self._gathered:
+            news = not self._changed or (at_once and not self._at_once)
+            self._at_once += at_once
             for queue_id, count in signal.items():
                 known = self._changed.get(queue_id)
                 everyone = EVERYONE in (known, count)
                 self._changed[queue_id] = EVERYONE if everyone else (known or 0) + count
-            self._gathered.notify()
+            if news:
+                self._gathered.notify()
+
+    def _take(self) -> tuple[Signal, float]:
+        """What there is to tell, and for how long to be silent then."""
+        with self._gathered:
+            while not self._changed:
+                self._gathered.wait()
+            self._gathered.wait_for(lambda: self._at_once, BUSY_NOTIFY_SECONDS)
+            last, self._last_sent = self._last_sent, time.monotonic()
+            busy = self._at_once > BUSY_PER_SECOND * (self._last_sent - last)
+            changed, self._changed, self._at_once = self._changed, {}, 0
+            return changed, BUSY_NOTIFY_SECONDS if busy else NOTIFY_SECONDS
 
     def run(self) -> None:
         while True:
-            with self._gathered:
-                while not self._changed:
-                    self._gathered.wait()
-                changed, self._changed = self._changed, {}
-            begin = time.perf_counter()
+            changed, silence = self._take()
             try:
                 self._send(changed)
             except psycopg.Error as error:
                 # Receivers elsewhere find these messages at their next slow look.
                 log.warning("cannot notify other processes: %s", error)
                 self._connection = None
-            time.sleep(min(SILENCE * (time.perf_counter() - begin), NOTIFY_SECONDS))
+            time.sleep(silence)
 
     def _send(self, changed: Signal) -> None:
         named = changed if len(changed) <= MAX_QUEUES_NAMED else {0: EVERYONE}
@@ -246,7 +260,7 @@ class _Neighbours:
         if self._pid != os.getpid():
             self._pid, self._hearing, self._notifier = os.getpid(), False, None
 
-    def tell(self, signal: Signal) -> None:
+    def tell(self, signal: Signal, at_once: bool) -> None:
         if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
             return
         if self._notifier is None or self._pid != os.getpid():
@@ -255,7 +269,7 @@ class _Neighbours:
                 if self._notifier is None:
                     self._notifier = Notifier()
                     self._notifier.start()
-        self._notifier.tell(signal)
+        self._notifier.tell(signal, at_once)
 
     def listen(self) -> None:
         if self._hearing and self._pid == os.getpid():

@@ -87,7 +87,7 @@ class Taps:
 
     def tell_others(self, account_id: int) -> None:
         """To be repeated every ``TOLD_SECONDS / 3``."""
-        HUB.on_change({of_tapped_account(account_id): 1})
+        HUB.on_change({of_tapped_account(account_id): 1}, True)
 
     def note_elsewhere(self, account_id: int) -> None:
         with self._lock:

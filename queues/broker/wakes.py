@@ -157,7 +157,7 @@ class Hub:
         self._clock_thread: threading.Thread | None = None
         self.closing = False
         # Set by queues.broker.neighbours: tells other processes, and starts hearing them.
-        self.on_change: Callable[[Signal], None] = lambda signal: None
+        self.on_change: Callable[[Signal, bool], None] = lambda signal, at_once: None
         self.on_park: Callable[[], None] = lambda: None
 
     @property
@@ -314,19 +314,21 @@ class Hub:
         with self._lock:
             return sum(ear.give(message) for ear in self._ears if ear.hears(queue_id))
 
-    def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> None:
+    def signal(self, queue_id: int, count: int = 1, tags: Counter[str | None] | None = None) -> int:
         """``count`` messages of the queue became ready, with these tags if that is known. If it is not, one
-        who takes a single tag may look in vain: those after him look too, down to one who takes any."""
+        who takes a single tag may look in vain: those after him look too, down to one who takes any. How many
+        messages nobody here was woken for."""
         with self._lock:
             self._stamp(queue_id)
             self._wake_followers(queue_id)
-            if PUSH <= queue_id < ACCOUNT:
+            if PUSH <= queue_id < ACCOUNT and self._pushers:
                 self.tell_pushers(queue_id - PUSH)
+                return 0
             if self._watchers and is_queue(queue_id):
                 count -= self._wake_watchers(queue_id, count)
             waiters = self._parked.get(queue_id)
             if not waiters:
-                return
+                return count
             left = None if tags is None else tags.copy()
             passed_over: list[Waiter] = []
             while waiters and count > 0:
@@ -343,6 +345,7 @@ class Hub:
                 waiter.wake()
                 count -= not wanted or left is not None
             waiters.extendleft(reversed(passed_over))
+            return count
 
     def _wake_watchers(self, queue_id: int, count: int) -> int:
         """Wake up to ``count`` of those whose pattern the queue matches. How many of the messages are theirs:
@@ -468,8 +471,9 @@ class Wakes:
 
     def send(self) -> None:
         FLOORS.brought(self.not_last, self._due)
+        left = 0
         for queue_id, tags in self._ready.items():
-            HUB.signal(queue_id, tags.total(), None if None in tags else tags)
+            left += HUB.signal(queue_id, tags.total(), None if None in tags else tags)
         for queue_id, at in self._due.items():
             HUB.due(queue_id, at, news=True)
         for queue_id in self._everyone:
@@ -479,4 +483,6 @@ class Wakes:
         changed = self._ready.keys() | self._due.keys() | self._everyone
         if changed:
             counts = {q: self._ready[q].total() if q in self._ready else 1 for q in changed}
-            HUB.on_change(counts | dict.fromkeys(self._everyone, EVERYONE))
+            # For what somebody here was woken for, others would only look in vain, and at the same moment.
+            at_once = left > 0 or bool(self._due or self._everyone)
+            HUB.on_change(counts | dict.fromkeys(self._everyone, EVERYONE), at_once)

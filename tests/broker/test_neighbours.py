@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,17 @@ import pytest
 from django.db import connection
 
 from queues.broker import neighbours
-from queues.broker.neighbours import CHANNEL, MAX_QUEUES_NAMED, Notifier, hear, look_again, origin
+from queues.broker.neighbours import (
+    BUSY_NOTIFY_SECONDS,
+    BUSY_PER_SECOND,
+    CHANNEL,
+    MAX_QUEUES_NAMED,
+    NOTIFY_SECONDS,
+    Notifier,
+    hear,
+    look_again,
+    origin,
+)
 from queues.broker.wakes import EVERYONE, HUB
 
 from .at_once import eventually, in_background, parked
@@ -70,12 +81,37 @@ class Recording(Notifier):
 
 def test_changes_of_one_queue_are_told_together() -> None:
     notifier = Recording()
-    notifier.tell({5: 1, 6: 2})
-    notifier.tell({5: 3, 7: EVERYONE})
-    notifier.tell({7: 1, 6: EVERYONE})
+    notifier.tell({5: 1, 6: 2}, True)
+    notifier.tell({5: 3, 7: EVERYONE}, False)
+    notifier.tell({7: 1, 6: EVERYONE}, True)
     assert notifier._changed == {5: 4, 6: EVERYONE, 7: EVERYONE}
     notifier._send(notifier._changed)
     assert notifier.payloads == [f"{origin()} 5:4 6:{EVERYONE} 7:{EVERYONE}"]
+
+
+def test_what_somebody_here_takes_care_of_is_told_with_the_next_that_nobody_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notifier = Recording()
+    monkeypatch.setattr(neighbours, "BUSY_NOTIFY_SECONDS", LONG)
+    told = in_background(notifier._take)
+    notifier.tell({5: 1}, False)
+    notifier.tell({5: 1}, False)
+    assert not told.done()
+    notifier.tell({6: 1}, True)
+    assert told.result(LONG / 2)[0] == {5: 2, 6: 1}
+    monkeypatch.setattr(neighbours, "BUSY_NOTIFY_SECONDS", 0.01)
+    notifier.tell({5: 1}, False)
+    assert notifier._take()[0] == {5: 1}
+
+
+def test_whoever_has_much_to_tell_tells_it_less_often() -> None:
+    notifier = Recording()
+    for often, silence in ((1, NOTIFY_SECONDS), (BUSY_PER_SECOND, BUSY_NOTIFY_SECONDS)):
+        for _ in range(often):
+            notifier.tell({5: 1}, True)
+        notifier._last_sent = time.monotonic() - 0.5
+        assert notifier._take() == ({5: often}, silence)
 
 
 def test_more_queues_than_a_notification_can_carry_are_told_as_all() -> None:

@@ -281,7 +281,7 @@ def test_no_wake_up_is_lost_under_load() -> None:
 
 def test_a_transactions_wakes_are_sent_together(monkeypatch: pytest.MonkeyPatch, lot: Lot) -> None:
     told: list[dict[int, int]] = []
-    lot.hub.on_change = told.append
+    lot.hub.on_change = lambda changed, at_once: told.append(changed)
     monkeypatch.setattr(wakes, "HUB", lot.hub)
     waiters = lot.parked("x", "")
     sent = Wakes()
@@ -295,6 +295,33 @@ def test_a_transactions_wakes_are_sent_together(monkeypatch: pytest.MonkeyPatch,
     assert told == [{QUEUE: 2, OTHER: 1, 3: EVERYONE}]
     Wakes().send()
     assert len(told) == 1
+
+
+def test_others_are_told_at_once_unless_somebody_here_takes_it(
+    monkeypatch: pytest.MonkeyPatch, lot: Lot
+) -> None:
+    told: list[bool] = []
+    lot.hub.on_change = lambda changed, at_once: told.append(at_once)
+    monkeypatch.setattr(wakes, "HUB", lot.hub)
+
+    def send(channel: int, count: int) -> bool:
+        sent = Wakes()
+        sent.ready(channel, count=count)
+        sent.send()
+        return told[-1]
+
+    assert send(QUEUE, 1)
+    lot.parked("", "", "")
+    assert not send(QUEUE, 2)
+    assert send(QUEUE, 2)
+    pushes = wakes.of_push(QUEUE)
+    assert send(pushes, 1)
+    lot.hub.hear_pushes(lambda queue_id: None)
+    assert not send(pushes, 5)
+    changed = Wakes()
+    changed.everyone(QUEUE)
+    changed.send()
+    assert told[-1]
 
 
 def test_every_follower_of_a_channel_is_woken_and_none_is_used_up(lot: Lot) -> None:
