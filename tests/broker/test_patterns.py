@@ -188,7 +188,7 @@ def test_what_another_process_made_ready_wakes_who_waits(
     parked(place.id, 1)
     with monkeypatch.context() as patch:
         # As if another process did it: this one's hub is told nothing.
-        patch.setattr(HUB, "signal", lambda *a, **o: None)
+        patch.setattr(HUB, "signal", lambda *a, **o: 1)
         queue.nack(found.public_id, deliver_at=clock.now())
     if not is_known:
         monkeypatch.setattr(identities, "_known", {})
@@ -203,7 +203,7 @@ def test_the_slow_look_finds_what_nobody_told(
     waiting = in_background(take, place, prefix, wait_seconds=LONG)
     parked(place.id, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(HUB, "signal", lambda *a, **o: None)
+        patch.setattr(HUB, "signal", lambda *a, **o: 1)
         queue.publish("m")
     look_again()
     assert waiting.result(LONG) == ("a", ["m"])

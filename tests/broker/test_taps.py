@@ -134,6 +134,6 @@ def test_nothing_is_passed_on_unless_somebody_elsewhere_looks_on(
 
 def test_opening_a_tap_tells_others(q: Handle, new_tap: NewTap, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[int, int]] = []
-    monkeypatch.setattr(HUB, "on_change", told.append)
+    monkeypatch.setattr(HUB, "on_change", lambda changed, at_once: told.append(changed))
     new_tap(q.name)
     assert told == [{of_tapped_account(q.account_id): 1}]
