@@ -69,6 +69,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     stream_errors.OffsetNotAssigned: (400, ""),
     broker_errors.QuotaExceeded: (413, ""),
     broker_errors.QueueFull: (429, ""),
+    broker_errors.PageTooLarge: (400, ""),
     broker_errors.InvalidSettings: (400, ""),
     push_errors.DestinationNotFound: (404, "destination not found"),
     push_errors.DestinationExists: (409, ""),

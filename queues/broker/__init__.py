@@ -38,10 +38,11 @@ inside a database transaction of the caller's, and raise ``queues.broker.errors`
         the message anew, as its holder has it, at the end of the queue
 
     get_message(account_id, queue, public_id) -> MessageView           QueueNotFound, MessageNotFound
-    peek(account_id, queue, *, state=None, tag="", limit=10, skip=0) -> list[MessageView]  QueueNotFound
     get_messages(account_id, queue, public_ids) -> {id: MessageView}                     QueueNotFound
+    peek(account_id, queue, *, state=None, tag="", limit=10, skip=0) -> list[MessageView]  QueueNotFound
     page(account_id, queue, which, *, limit, skip=0) -> MessagePage     with a total     QueueNotFound
     read_log(account_id, queue, first, *, limit) -> list[MessageView]   by offset        QueueNotFound
+        of many large messages each of the three raises                                  PageTooLarge
     log_ends(account_id, queue) -> (lowest, highest offset)                              QueueNotFound
     stats(account_id, queue, *, tag="") -> QueueStats                                    QueueNotFound
     delete_messages(account_id, queue, *, ids=None, state=None, tag="") -> int           QueueNotFound
@@ -71,6 +72,7 @@ from queues.broker.errors import (
     BrokerError,
     InvalidSettings,
     MessageNotFound,
+    PageTooLarge,
     QueueExists,
     QueueFull,
     QueueNotFound,
@@ -103,6 +105,7 @@ __all__ = [
     "BrokerError",
     "InvalidSettings",
     "MessageNotFound",
+    "PageTooLarge",
     "QueueExists",
     "QueueFull",
     "QueueNotFound",

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from queues.broker import clock, names, queues, settings_versions, sql
 from queues.broker.db import Connection
-from queues.broker.errors import MessageNotFound
+from queues.broker.errors import MessageNotFound, PageTooLarge
 from queues.broker.types import Encoding, Ids, MessageView, Micros, QueueStats, State
 
 if TYPE_CHECKING:
     from queues.broker.db import Row
+
+
+MAX_PAGE_BYTES = 64 * 1024 * 1024
+"""Of the bodies of one page: they are in memory together, with the answer that is made of them."""
+FEW = 32
+"""Messages that no dialect takes so large that they were more."""
 
 
 def get_message(account_id: int, queue: str, public_id: str) -> MessageView:
@@ -37,15 +43,22 @@ def peek(
     skip: int = 0,
 ) -> list[MessageView]:
     """Up to ``limit`` messages in order of arrival, after skipping ``skip``, without any side effect.
-    Raises QueueNotFound, Unavailable."""
+    Raises QueueNotFound, PageTooLarge, Unavailable."""
     with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
         if not names.storable(tag):
             return []
-        statement = sql.VIEW_PAGES[state, bool(tag)]
         given = {"tag": tag} if tag else {}
-        rows = db.rows(statement, queue=queue_id, now=clock.now(), limit=limit, skip=skip, **given)
-        return views(db, rows)
+        look = sql.VIEW_PAGES[state, bool(tag)]
+        return views(db, _rows(db, look, limit, queue=queue_id, now=clock.now(), skip=skip, **given))
+
+
+def _rows(db: Connection, look: sql.Page, limit: int, **given: Any) -> list[Row]:
+    if limit > FEW:
+        size = db.rows(look.size, limit=limit, **given)[0][0]
+        if size is not None and size > MAX_PAGE_BYTES:
+            raise PageTooLarge(size, MAX_PAGE_BYTES)
+    return db.rows(look.view, limit=limit, **given)
 
 
 class Which(Enum):
@@ -79,11 +92,11 @@ class MessagePage:
 
 def page(account_id: int, queue: str, which: Which, *, limit: int, skip: int = 0) -> MessagePage:
     """Up to ``limit`` messages in order of arrival (the dead: the newest first), after skipping ``skip``, and
-    how many there are in all, at the same instant. Raises QueueNotFound, Unavailable."""
+    how many there are in all, at the same instant. Raises QueueNotFound, PageTooLarge, Unavailable."""
     with queues.looking() as db:
         queue_id, now = queues.id_of(db, account_id, queue), clock.now()
         given = {"reach": min(limit + skip, MAX_OFFSET)} if which is Which.DEAD else {}
-        rows = db.rows(_PAGES[which], queue=queue_id, now=now, limit=limit, skip=skip, **given)
+        rows = _rows(db, _PAGES[which], limit, queue=queue_id, now=now, skip=skip, **given)
         counts = count(db, queue_id, now)
         return MessagePage(views(db, rows), _total(counts, which))
 
@@ -114,10 +127,10 @@ def get_messages(account_id: int, queue: str, public_ids: Ids) -> dict[str, Mess
 
 def read_log(account_id: int, queue: str, first: int, *, limit: int) -> list[MessageView]:
     """Up to ``limit`` messages from offset ``first`` on, in whatever state. Raises QueueNotFound,
-    Unavailable."""
+    PageTooLarge, Unavailable."""
     with queues.looking() as db:
         queue_id = queues.id_of(db, account_id, queue)
-        return views(db, db.rows(sql.VIEW_FROM, queue=queue_id, first=first, now=clock.now(), limit=limit))
+        return views(db, _rows(db, sql.VIEW_FROM, limit, queue=queue_id, first=first, now=clock.now()))
 
 
 def log_ends(account_id: int, queue: str) -> tuple[int, int]:

@@ -37,6 +37,16 @@ class QueueFull(BrokerError):
         self.limit = limit
 
 
+class PageTooLarge(BrokerError):
+    """The messages that were asked for hold ``size`` bytes together, more than ``most``."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(
+            f"limit: these messages hold {size:,} bytes, an answer {most:,}: ask for fewer at a time"
+        )
+        self.size, self.most = size, most
+
+
 class InvalidSettings(BrokerError):
     """A queue cannot have these settings; ``problems`` says why, by setting."""
 

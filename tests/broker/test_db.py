@@ -74,7 +74,10 @@ def test_lists_arrive_as_they_were_given(texts: list[str]) -> None:
 def test_every_statement_of_the_engine_is_understood_by_the_database() -> None:
     """Prepared, not run: tables, columns and parameters are those there are."""
     statements = {name: value for name, value in vars(sql).items() if isinstance(value, Statement)}
-    statements |= {f"VIEW_PAGES {choice}": value for choice, value in sql.VIEW_PAGES.items()}
+    pages = {name: value for name, value in vars(sql).items() if isinstance(value, sql.Page)}
+    pages |= {f"VIEW_PAGES {choice}": value for choice, value in sql.VIEW_PAGES.items()}
+    statements |= {f"{name}.view": page.view for name, page in pages.items()}
+    statements |= {f"{name}.size": page.size for name, page in pages.items()}
     statements |= {f"OFFSETS_IN_STATE {choice}": value for choice, value in sql.OFFSETS_IN_STATE.items()}
     assert len(statements) > 50
     del statements["DATA_VERSION"]

@@ -67,27 +67,31 @@ def selection(state: State | None, tagged: bool) -> str:
 
 _CHOICES = [(state, tagged) for state in (None, *State) for tagged in (False, True)]
 
+
+class Page:
+    """A look at up to ``:limit`` messages, and one at how many bytes they hold together."""
+
+    def __init__(self, messages: str) -> None:
+        self.view = Statement(f"SELECT {VIEW} {messages}")
+        self.size = Statement(f"SELECT SUM(size) FROM (SELECT m.size {messages}) page")
+
+
 VIEW_PAGES = {
-    choice: Statement(
-        f"""
-        SELECT {VIEW} {selection(*choice)} AND {ALIVE}
-        ORDER BY m."offset" LIMIT :limit OFFSET :skip
-        """
-    )
+    choice: Page(f'{selection(*choice)} AND {ALIVE} ORDER BY m."offset" LIMIT :limit OFFSET :skip')
     for choice in _CHOICES
 }
 
-VIEW_WAITING = Statement(
+VIEW_WAITING = Page(
     f"""
-    SELECT {VIEW} {WITH_DELIVERY.replace("LEFT JOIN", "JOIN")}
+    {WITH_DELIVERY.replace("LEFT JOIN", "JOIN")}
     WHERE m.queue_id = :queue AND {STATE} IN ('pending', 'scheduled') AND {ALIVE}
     ORDER BY m."offset" LIMIT :limit OFFSET :skip
     """
 )
 
-VIEW_DEAD = Statement(
+VIEW_DEAD = Page(
     f"""
-    SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" IN (
+    {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" IN (
         SELECT "offset" FROM ({_DEAD} ORDER BY "offset" DESC LIMIT :reach) dead UNION ALL {_EXHAUSTED})
         AND {STATE} = 'failed' AND {ALIVE}
     ORDER BY m."offset" DESC LIMIT :limit OFFSET :skip
@@ -96,9 +100,9 @@ VIEW_DEAD = Statement(
 """The newest first. ``reach``: limit and skip together, so that a page is as dear as what is before it, and
 not as all dead messages."""
 
-VIEW_FROM = Statement(
+VIEW_FROM = Page(
     f"""
-    SELECT {VIEW} {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" >= :first AND {ALIVE}
+    {WITH_DELIVERY} WHERE m.queue_id = :queue AND m."offset" >= :first AND {ALIVE}
     ORDER BY m."offset" LIMIT :limit
     """
 )
