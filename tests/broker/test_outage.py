@@ -73,6 +73,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(pool, "timeout", 0.2)
     yield
     LANES.close()
+    if not ON_SQLITE:
+        # It would go on for seconds to wait for what failed while the database was away.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -123,11 +127,14 @@ def works(call: Callable[[], object]) -> bool:
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_a_parked_receiver_outlives_an_outage(q: Handle, outage: AbstractContextManager[None]) -> None:
+def test_a_parked_receiver_outlives_an_outage(
+    q: Handle, outage: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     waiting = in_background(q.take, wait_seconds=30)
     parked(q.id, 1)
     with outage, pytest.raises(Unavailable):
         q.publish("lost")
+    monkeypatch.undo()
     eventually(lambda: works(lambda: q.publish("m")))
     try:
         assert waiting.result(30) == ["m"]
