@@ -163,9 +163,15 @@ def test_a_killed_web_process_is_replaced(make_server: ServerFactory) -> None:
 
 def web_processes(server: Server) -> list[int]:
     """The children that are no zombies."""
-    return [
-        pid for pid in server.web_processes if "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    ]
+    return [pid for pid in server.web_processes if is_running(pid)]
+
+
+def is_running(pid: int) -> bool:
+    """Neither a zombie nor gone by now."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _answers(server: Server) -> bool:
