@@ -42,7 +42,7 @@ class PageTooLarge(BrokerError):
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(
-            f"limit: these messages hold {size:,} bytes, an answer {most:,}: ask for fewer at a time"
+            f"limit: these messages hold {size:,} bytes, an answer holds at most {most:,}: ask for fewer"
         )
         self.size, self.most = size, most
 

@@ -46,7 +46,7 @@ def queue(call: Any) -> str:
 
 
 def told(size: int) -> str:
-    return f"limit: these messages hold {size:,} bytes, an answer {MOST:,}: ask for fewer at a time"
+    return f"limit: these messages hold {size:,} bytes, an answer holds at most {MOST:,}: ask for fewer"
 
 
 def test_okmq_refuses_a_peek(call: Any, queue: str) -> None:
