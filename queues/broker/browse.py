@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """Of the bodies of one page: they are in memory together, with the answer that is made of them."""
 FEW = 32
-"""Messages that no dialect takes so large that they were more."""
+"""So many messages never come to more: no dialect takes one of more than 2 MiB."""
 
 
 def get_message(account_id: int, queue: str, public_id: str) -> MessageView:

@@ -156,7 +156,8 @@ class Hub:
         self._due_changed = threading.Condition(self._lock)
         self._clock_thread: threading.Thread | None = None
         self.closing = False
-        # Set by queues.broker.neighbours: tells other processes, and starts hearing them.
+        # Set by queues.broker.neighbours: tells other processes (at once, or when it suits), and starts
+        # hearing them.
         self.on_change: Callable[[Signal, bool], None] = lambda signal, at_once: None
         self.on_park: Callable[[], None] = lambda: None
 

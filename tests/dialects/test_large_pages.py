@@ -17,8 +17,8 @@ from tests import wsgi
 
 MOST = 1_000
 SIZE = 400
-PLENTY = 3 * SIZE
-"""Bytes of the three messages of ``queue``."""
+TOLD = f"limit: these messages hold {3 * SIZE:,} bytes, an answer holds at most {MOST:,}: ask for fewer"
+"""Of the three messages of ``queue``."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +45,10 @@ def queue(call: Any) -> str:
     return name
 
 
-def told(size: int) -> str:
-    return f"limit: these messages hold {size:,} bytes, an answer holds at most {MOST:,}: ask for fewer"
-
-
 def test_okmq_refuses_a_peek(call: Any, queue: str) -> None:
     path = f"/queues/{queue}/messages?peek=true"
     refused = call("GET", f"{path}&limit=3").expect(400).json()
-    assert refused["error"] == told(PLENTY)
+    assert refused["error"] == TOLD
     assert len(call("GET", f"{path}&limit=2").expect(200).json()) == 2
     assert len(call("GET", f"{path}&limit=3&offset=1").expect(200).json()) == 2
     assert call("GET", f"{path}&limit=3&tag=none").expect(200).json() == []
@@ -64,7 +60,7 @@ def test_okmq_refuses_a_peek(call: Any, queue: str) -> None:
 def test_agentuity_refuses_a_page(call: Any, queue: str, path: str) -> None:
     full = f"/queue/{path.format(queue)}"
     refused = call("GET", f"{full}limit=3").expect(400).json()
-    assert refused["message"] == told(PLENTY)
+    assert refused["message"] == TOLD
     assert len(call("GET", f"{full}limit=2").expect(200).json()["data"]["messages"]) == 2
 
 
@@ -72,12 +68,12 @@ def test_agentuity_refuses_a_page_of_dead_letters(call: Any, account: Account, q
     received = broker.receive(account.pk, queue, limit=3)
     broker.settle(account.pk, queue, [Nack(one.public_id, dead=True) for one in received])
     path = f"/queue/dlq/list/{queue}"
-    assert call("GET", f"{path}?limit=3").expect(400).json()["message"] == told(PLENTY)
+    assert call("GET", f"{path}?limit=3").expect(400).json()["message"] == TOLD
     assert len(call("GET", f"{path}?limit=2").expect(200).json()["data"]["messages"]) == 2
 
 
 def test_tinymq_refuses_a_peek(call: Any, queue: str) -> None:
     refused = call("GET", f"/consume/{queue}?peek=true&limit=3").expect(400)
-    assert refused.content.decode() == told(PLENTY) + "\n"
+    assert refused.content.decode() == TOLD + "\n"
     shown = call("GET", f"/consume/{queue}?peek=true&limit=2").expect(200).json()
     assert [len(base64.b64decode(one["payload"])) for one in shown] == [SIZE, SIZE]

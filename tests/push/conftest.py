@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from queues.models import Delivery
 from queues.push import destinations
 from queues.push.pusher import Pusher
 from queues.push.types import DestinationInfo, Kind
@@ -57,6 +58,11 @@ def new_receiver(settings: Any) -> Iterator[Callable[[], Receiver]]:
     yield make
     for one in made:
         one.close()
+
+
+def drained(queue: Handle) -> Callable[[], bool]:
+    """Whether no destination of the queue waits for anything."""
+    return lambda: not Delivery.objects.filter(queue_id=queue.id, lane__gt=0).exists()
 
 
 @dataclass

@@ -30,7 +30,7 @@ from tests.broker.at_once import eventually
 from tests.broker.handle import Handle, message
 from tests.broker.rows import age, assert_rows_fit, query
 
-from .conftest import NewDestination, Running
+from .conftest import NewDestination, Running, drained
 from .receiver import Answer, Receiver, Request
 
 NewReceiver = Callable[[], Receiver]
@@ -40,11 +40,6 @@ FAST = {"retry_policy": {"initial_backoff_ms": 1, "max_backoff_ms": 1}}
 def log(made: DestinationInfo, **chosen: Any) -> list[Attempt]:
     row = Destination.objects.select_related("queue").get(pk=made.id)
     return destinations.deliveries(row.account_id, row.queue.name, made.public_id, **chosen)
-
-
-def drained(queue: Handle) -> Callable[[], bool]:
-    """Whether no destination of the queue waits for anything."""
-    return lambda: not Delivery.objects.filter(queue_id=queue.id, lane__gt=0).exists()
 
 
 def make_due(queue: Handle) -> None:

@@ -53,16 +53,15 @@ def read_all(sock: socket.socket) -> bytes:
     return received
 
 
-def read_until(sock: socket.socket, told: Callable[[bytes], object], received: bytes = b"") -> bytes:
+def read_until(sock: socket.socket, told: Callable[[bytes], object]) -> None:
     """Read on until ``told`` says of everything received that it is enough. A stream that says only that
     nothing happened keeps no test waiting for ever."""
-    deadline = time.monotonic() + SECONDS
+    deadline, received = time.monotonic() + SECONDS, b""
     while not told(received):
         assert time.monotonic() < deadline, received
         data = sock.recv(65536)
         assert data, f"closed after {received!r}"
         received += data
-    return received
 
 
 def parse(received: bytes) -> Answer:

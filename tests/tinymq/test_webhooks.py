@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from queues.models import Delivery, Destination
+from queues.models import Destination
 from queues.push import destinations, egress
 from queues.push.types import Status
 from tests.broker.at_once import eventually
-from tests.push.conftest import Running, new_pusher, new_receiver, pusher, receiver
+from tests.push.conftest import Running, drained, new_pusher, new_receiver, pusher, receiver
 from tests.push.receiver import Receiver
 from tests.push.test_egress import MALFORMED, PRIVATE_HOSTS
 
@@ -210,7 +210,7 @@ def test_a_requeued_message_is_not_sent_again(t: Topic, receiver: Receiver, push
     register(t, receiver.url).expect(201)
     t.publish("1")
     receiver.wait(1)
-    eventually(lambda: not Delivery.objects.filter(queue_id=t.handle.id, lane__gt=0).exists())
+    eventually(drained(t.handle))
     t.client.requeue(t.take()).expect(202)
     t.publish("2")
     assert [request.body for request in receiver.wait(2)] == [b"1", b"2"]
